@@ -1,0 +1,181 @@
+//! How the program speaks: to the journal under systemd, else to standard error.
+//!
+//! Three things happen to each record on its way out. Secrets are masked. A call site that says
+//! the same thing more than [`BURST`] times within [`WINDOW`] falls silent, and says how often it
+//! was silent when the window has passed. Below the chosen level nothing is formatted at all.
+
+mod scrub;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use log::kv::{Key, Value, VisitSource};
+use log::{LevelFilter, Log, Metadata, Record};
+
+use crate::clock::{Clock, SystemClock};
+pub use scrub::scrub;
+
+/// How often one call site may speak within a window.
+const BURST: u32 = 10;
+/// The length of a window.
+const WINDOW: Duration = Duration::from_mins(1);
+/// Call sites that are remembered. The program has far fewer; the bound guards against a logger
+/// used by a library with generated sites.
+const SITES_MAX: usize = 4096;
+
+/// Sends the log to the journal if standard error is connected to it, else to standard error.
+/// `identifier` becomes `SYSLOG_IDENTIFIER`. Installing twice keeps the first logger.
+pub fn install(identifier: &str, level: LevelFilter) {
+    let journal = systemd_journal_logger::connected_to_journal()
+        .then(|| systemd_journal_logger::JournalLog::new().ok())
+        .flatten()
+        .map(|journal| journal.with_syslog_identifier(identifier.to_owned()));
+    let output: Box<dyn Log> = match journal {
+        Some(journal) => Box::new(journal),
+        None => Box::new(StandardError),
+    };
+    let logger = Box::new(Quiet {
+        level,
+        output,
+        sites: Mutex::default(),
+    });
+    if log::set_boxed_logger(logger).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+/// Masks secrets and silences repetition, then passes records on.
+struct Quiet {
+    level: LevelFilter,
+    output: Box<dyn Log>,
+    sites: Mutex<HashMap<(&'static str, u32), Site>>,
+}
+
+/// What one call site has said in its current window.
+struct Site {
+    since: Instant,
+    said: u32,
+}
+
+impl Quiet {
+    /// Whether the site may speak now, and how often it was silenced in the window before.
+    fn admit(&self, file: &'static str, line: u32, now: Instant) -> Option<u32> {
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if sites.len() >= SITES_MAX && !sites.contains_key(&(file, line)) {
+            sites.clear();
+        }
+        let site = sites.entry((file, line)).or_insert(Site {
+            since: now,
+            said: 0,
+        });
+        let mut silenced = 0;
+        if now.duration_since(site.since) >= WINDOW {
+            silenced = site.said.saturating_sub(BURST);
+            *site = Site {
+                since: now,
+                said: 0,
+            };
+        }
+        site.said = site.said.saturating_add(1);
+        (site.said <= BURST).then_some(silenced)
+    }
+}
+
+impl Log for Quiet {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let site = record.file_static().zip(record.line());
+        let silenced = match site {
+            Some((file, line)) => match self.admit(file, line, Instant::now()) {
+                Some(silenced) => silenced,
+                None => return,
+            },
+            None => 0,
+        };
+        let mut text = scrub(&record.args().to_string()).into_owned();
+        record.key_values().visit(&mut Fields(&mut text)).ok();
+        if silenced > 0 {
+            write!(text, " ({silenced} more like this were not shown)").ok();
+        }
+        self.output.log(
+            &Record::builder()
+                .metadata(record.metadata().clone())
+                .module_path(record.module_path())
+                .file(record.file())
+                .line(record.line())
+                .args(format_args!("{text}"))
+                .build(),
+        );
+    }
+
+    fn flush(&self) {
+        self.output.flush();
+    }
+}
+
+/// Writes fields behind the message, masked.
+struct Fields<'t>(&'t mut String);
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        let value = value.to_string();
+        write!(self.0, " {key}={}", scrub(&value)).ok();
+        Ok(())
+    }
+}
+
+/// A line on standard error: time, level, message.
+struct StandardError;
+
+impl Log for StandardError {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = format!(
+            "{} {:5} {}\n",
+            SystemClock.now(),
+            record.level(),
+            record.args()
+        );
+        // A closed standard error is no reason to stop shipping logs.
+        drop(std::io::stderr().lock().write_all(line.as_bytes()));
+    }
+
+    fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noisy_call_site_falls_silent_and_says_how_often() {
+        let quiet = Quiet {
+            level: LevelFilter::Info,
+            output: Box::new(StandardError),
+            sites: Mutex::default(),
+        };
+        let start = Instant::now();
+        let spoken = (0..100)
+            .filter(|_| quiet.admit("a.rs", 1, start).is_some())
+            .count();
+        assert_eq!(spoken, BURST as usize);
+        assert_eq!(
+            quiet.admit("b.rs", 1, start),
+            Some(0),
+            "another site still speaks"
+        );
+        assert_eq!(quiet.admit("a.rs", 1, start + WINDOW), Some(90));
+    }
+}
