@@ -1,6 +1,6 @@
 //! One table of a configuration, from which known keys are taken by type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -9,6 +9,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Places;
 use super::quantity::{parse_duration, parse_size};
+use report::nearest;
+
+mod lists;
+mod report;
 
 /// A value and the place it was written at, so that a later check can still point there.
 #[derive(Clone, Debug)]
@@ -171,80 +175,6 @@ impl<'d> Section<'d> {
         None
     }
 
-    /// A list of strings; each keeps its own place. An absent key gives an empty list.
-    pub fn take_strings(&mut self, key: &'static str) -> Vec<Field<String>> {
-        let path = self.path_of(key);
-        let Some(value) = self.find(key) else {
-            return Vec::new();
-        };
-        let Some(items) = value.get_ref().as_array() else {
-            self.places.report(
-                Some(value.span()),
-                path,
-                found(value.get_ref()),
-                "expected a list of strings".to_owned(),
-            );
-            return Vec::new();
-        };
-        let mut strings = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let key = format!("{path}[{index}]");
-            match item.get_ref().as_str() {
-                Some(text) => {
-                    strings.push(Field {
-                        value: text.to_owned(),
-                        span: item.span(),
-                        key,
-                    });
-                }
-                None => self.places.report(
-                    Some(item.span()),
-                    key,
-                    found(item.get_ref()),
-                    "expected a string".to_owned(),
-                ),
-            }
-        }
-        strings
-    }
-
-    /// A list of lists of strings, such as dimension sets. `None` when the key is absent.
-    pub fn take_string_lists(&mut self, key: &'static str) -> Option<Vec<Vec<String>>> {
-        let as_list = |value: &DeValue<'_>| {
-            let as_strings = |item: &Spanned<DeValue<'_>>| {
-                let strings = item.get_ref().as_array()?.iter();
-                strings
-                    .map(|text| text.get_ref().as_str().map(str::to_owned))
-                    .collect()
-            };
-            value
-                .as_array()?
-                .iter()
-                .map(as_strings)
-                .collect::<Option<Vec<Vec<String>>>>()
-        };
-        let expected = "expected a list of lists of strings such as [[\"InstanceId\"]]";
-        self.take(key, expected, as_list).map(|field| field.value)
-    }
-
-    /// A table of strings, such as tags. An absent key gives an empty map.
-    pub fn take_string_map(&mut self, key: &'static str) -> BTreeMap<String, String> {
-        let as_map = |value: &DeValue<'_>| {
-            let pairs = value.as_table()?.iter();
-            pairs
-                .map(|(name, text)| {
-                    Some((
-                        name.get_ref().to_string(),
-                        text.get_ref().as_str()?.to_owned(),
-                    ))
-                })
-                .collect::<Option<BTreeMap<_, _>>>()
-        };
-        let expected = "expected a table of strings such as { team = \"web\" }";
-        self.take(key, expected, as_map)
-            .map_or_else(BTreeMap::new, |field| field.value)
-    }
-
     /// A sub-table. The caller must [`finish`](Self::finish) it.
     pub fn take_section(&mut self, key: &'static str) -> Option<Section<'d>> {
         let path = self.path_of(key);
@@ -271,28 +201,6 @@ impl<'d> Section<'d> {
         tables
             .filter_map(|(index, item)| self.as_section(item, format!("{path}[{index}]")))
             .collect()
-    }
-
-    /// Reports that `key` is missing from this section.
-    pub fn report_missing(&self, key: &str, expected: &str) {
-        let span = Some(self.span.clone());
-        self.places.report(
-            span,
-            self.path_of(key),
-            "missing".to_owned(),
-            expected.to_owned(),
-        );
-    }
-
-    /// Reports a value whose type was right and whose meaning is not.
-    pub fn reject<T>(&self, field: &Field<T>, found: &str, expected: &str) {
-        let span = Some(field.span.clone());
-        self.places.report(
-            span,
-            field.key.clone(),
-            found.to_owned(),
-            expected.to_owned(),
-        );
     }
 
     /// Reports every key that nobody asked for, with the nearest key that exists.
@@ -380,15 +288,6 @@ fn found(value: &DeValue<'_>) -> String {
         DeValue::Boolean(yes) => format!("found {yes}"),
         other => format!("found {}", other.type_str()),
     }
-}
-
-/// The candidate within two edits (or a third of the length) of `name`, if any.
-fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3))
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
 }
 
 #[cfg(test)]
