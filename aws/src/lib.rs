@@ -8,6 +8,8 @@
 mod api;
 mod error;
 pub mod limits;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 
 pub use api::*;
 pub use error::{Action, Error};

@@ -33,7 +33,7 @@ pub mod logs {
     ];
 }
 
-/// Limits of PutMetricData. Source: CloudWatch API reference (PutMetricData, MetricDatum,
+/// Limits of PutMetricData. Source: CloudWatch API reference (PutMetricData, `MetricDatum`,
 /// Dimension) and the CloudWatch quotas page, 2026.
 pub mod metrics {
     use super::Duration;

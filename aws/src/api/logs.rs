@@ -99,14 +99,3 @@ impl LogClass {
         }
     }
 }
-
-/// Writes the JSON body of PutLogEvents, event by event, into one buffer.
-///
-/// This is the hot path of the agent: no event structs, one pass over each message, one copy.
-/// It does not check limits; the batch in the agent does.
-#[derive(Debug)]
-pub struct PutLogEventsBody {
-    buffer: Vec<u8>,
-    events: usize,
-    prefix: usize,
-}
