@@ -1,0 +1,182 @@
+"""What every referee needs: our binaries as processes, a running stand-in, and clients that are not ours.
+
+Every process is started on a free loopback port, ended by its own id, and bounded in time.
+"""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARIES = pathlib.Path(os.environ.get("PLIMSOLL_BINARIES", ROOT / "target" / "debug"))
+REGION = "eu-west-1"
+ACCOUNT = "111122223333"
+
+
+def binary(name):
+    path = BINARIES / name
+    assert path.exists(), f"{path} is missing: cargo build --workspace"
+    return str(path)
+
+
+def clean_environment(**more):
+    """The environment without the developer's own AWS settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    kept.update(AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+    kept.update(more)
+    return kept
+
+
+def static_credentials(**more):
+    return clean_environment(
+        AWS_ACCESS_KEY_ID="local",
+        AWS_SECRET_ACCESS_KEY="local",
+        AWS_REGION=REGION,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        **more,
+    )
+
+
+def wait_until(condition, seconds, what):
+    """Polls until the condition gives something true, and gives that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+class Process:
+    """A child in its own log file; ended by its id."""
+
+    def __init__(self, arguments, log, environment):
+        self.log = pathlib.Path(log)
+        with open(self.log, "ab") as output:
+            self.child = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+            )
+
+    def kill(self):
+        self.child.send_signal(signal.SIGKILL)
+        return self.child.wait(10)
+
+    def stop(self, seconds=40):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.child.args[0]} did not end:\n{self.text()[-3000:]}") from None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def assert_running(self):
+        assert self.child.poll() is None, f"{self.child.args}\n{self.text()[-3000:]}"
+
+
+class Local(Process):
+    """A running stand-in."""
+
+    def __init__(self, directory, *flags):
+        ready = pathlib.Path(directory) / "ready"
+        super().__init__(
+            [binary("plimsoll-local"), "serve", "--listen", "127.0.0.1:0", "--ready-file", str(ready),
+             "--region", REGION, "--account", ACCOUNT, *flags],
+            pathlib.Path(directory) / "local.log",
+            clean_environment(),
+        )
+
+        def url():
+            self.assert_running()
+            return ready.exists() and ready.read_text().strip()
+
+        self.url = wait_until(url, 20, "the stand-in's start")
+
+    def client(self, service):
+        return client(service, self.url)
+
+    def post(self, path, body):
+        request = urllib.request.Request(
+            self.url + path, data=body.encode(), method="POST", headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
+
+
+def client(service, url, **config):
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"total_max_attempts": 1}, **config),
+    )
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def serving(url):
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def local(tmp_path):
+    server = Local(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = Process(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        tmp_path_factory.mktemp("moto") / "moto.log",
+        clean_environment(MOTO_ACCOUNT_ID=ACCOUNT),
+    )
+    wait_until(lambda: server.assert_running() or serving(url), 60, "moto's start")
+    yield url
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    directory = tmp_path_factory.mktemp("ministack")
+    server = Process(
+        [sys.executable, "-m", "ministack.app"],
+        directory / "ministack.log",
+        clean_environment(
+            BIND_HOST="127.0.0.1", GATEWAY_PORT=str(port), MINISTACK_ACCOUNT_ID=ACCOUNT, HOME=str(directory)
+        ),
+    )
+    wait_until(lambda: server.assert_running() or serving(url), 60, "MiniStack's start")
+    yield url
+    server.kill()
