@@ -6,10 +6,29 @@
 //! no SDK type does. Fakes and a fault wrapper stand behind the feature `test-util`.
 
 mod api;
+mod clients;
 mod error;
+#[cfg(any(feature = "logs", feature = "metrics"))]
+mod failure;
+mod http;
+pub mod imds;
 pub mod limits;
+#[cfg(test)]
+#[cfg(all(feature = "logs", feature = "collector"))]
+mod loopback;
+mod region;
+mod settings;
+mod settings_config;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+mod words;
 
 pub use api::*;
+pub use clients::*;
 pub use error::{Action, Error};
+pub use region::check_region;
+pub use settings::{
+    ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT_MAX, AssumeRole, BadSetting, CONNECT_TIMEOUT, Service,
+    Settings,
+};
+pub use settings_config::KEYS as SETTINGS_KEYS;

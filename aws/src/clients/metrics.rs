@@ -1,0 +1,95 @@
+//! PutMetricData through the SDK.
+//!
+//! The SDK's builders are good enough here: a full request of 1,000 datums costs less than a
+//! millisecond and goes out once a minute (CBOR, compressed from 10 KiB on).
+
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::Builder;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
+
+use crate::failure::{Call, failure};
+use crate::{Datum, DatumValue, Error, MetricsApi};
+
+const PUT_METRIC_DATA: Call = Call {
+    name: "PutMetricData",
+    action: "cloudwatch:PutMetricData",
+};
+
+/// CloudWatch.
+#[derive(Clone)]
+pub struct CloudWatch {
+    /// Never retries by itself: the sink does, and a repeated put counts twice.
+    hot: Client,
+    /// Retries like any SDK client.
+    #[cfg(feature = "collector")]
+    pub(super) calm: Client,
+}
+
+impl CloudWatch {
+    pub(super) fn new(config: &SdkConfig, endpoint: Option<&str>) -> Self {
+        let mut builder = Builder::from(config);
+        if let Some(url) = endpoint {
+            builder = builder.endpoint_url(url);
+        }
+        let hot = builder.clone().retry_config(RetryConfig::disabled());
+        Self {
+            hot: Client::from_conf(hot.build()),
+            #[cfg(feature = "collector")]
+            calm: Client::from_conf(builder.build()),
+        }
+    }
+}
+
+impl fmt::Debug for CloudWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudWatch").finish_non_exhaustive()
+    }
+}
+
+impl MetricsApi for CloudWatch {
+    async fn put_metric_data(&self, namespace: &str, datums: &[Datum]) -> Result<(), Error> {
+        self.hot
+            .put_metric_data()
+            .namespace(namespace)
+            .set_metric_data(Some(datums.iter().map(datum).collect()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failure(PUT_METRIC_DATA, &error))
+    }
+}
+
+fn datum(datum: &Datum) -> MetricDatum {
+    let dimensions = datum
+        .dimensions
+        .iter()
+        .map(|(name, value)| Dimension::builder().name(&**name).value(&**value).build());
+    let builder = MetricDatum::builder()
+        .metric_name(datum.metric.name)
+        .set_dimensions(Some(dimensions.collect()))
+        .timestamp(DateTime::from_millis(datum.time.0))
+        .unit(StandardUnit::from(datum.unit().as_str()))
+        .storage_resolution(i32::from(datum.resolution_seconds));
+    match datum.value {
+        DatumValue::One(value) => builder.value(value),
+        DatumValue::Statistics {
+            count,
+            sum,
+            min,
+            max,
+        } => builder.statistic_values(
+            StatisticSet::builder()
+                .sample_count(count)
+                .sum(sum)
+                .minimum(min)
+                .maximum(max)
+                .build(),
+        ),
+    }
+    .build()
+}
