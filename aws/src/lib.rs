@@ -31,4 +31,3 @@ pub use settings::{
     ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT_MAX, AssumeRole, BadSetting, CONNECT_TIMEOUT, Service,
     Settings,
 };
-pub use settings_config::KEYS as SETTINGS_KEYS;
