@@ -16,6 +16,8 @@ pub struct Call {
     pub now: UnixMillis,
     /// The Region of the signature's scope.
     pub region: String,
+    /// The access key's id that signed it; empty for a call that needs no signature.
+    pub key_id: String,
 }
 
 /// A refusal in the words of AWS.
@@ -57,3 +59,74 @@ impl Refusal {
 
 /// What a service answers.
 pub type Answer = Result<Value, Refusal>;
+
+/// The services that the stand-in speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Amazon CloudWatch.
+    CloudWatch,
+    /// Amazon CloudWatch Logs.
+    Logs,
+    /// AWS Cost Explorer.
+    CostExplorer,
+    /// AWS CloudTrail.
+    CloudTrail,
+    /// Amazon GuardDuty.
+    GuardDuty,
+    /// Amazon SNS.
+    Sns,
+    /// AWS STS.
+    Sts,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::CloudWatch,
+        Self::Logs,
+        Self::CostExplorer,
+        Self::CloudTrail,
+        Self::GuardDuty,
+        Self::Sns,
+        Self::Sts,
+    ];
+
+    /// The name in a signature's scope, which is also the name in the ledger and in faults.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "monitoring",
+            Self::Logs => "logs",
+            Self::CostExplorer => "ce",
+            Self::CloudTrail => "cloudtrail",
+            Self::GuardDuty => "guardduty",
+            Self::Sns => "sns",
+            Self::Sts => "sts",
+        }
+    }
+
+    /// The service of a signature's scope.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+}
+
+/// What an alarm tells an SNS topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The topic's ARN.
+    pub topic: String,
+    /// The subject of an e-mail.
+    pub subject: String,
+    /// The message: the JSON of a CloudWatch alarm.
+    pub message: String,
+    /// When it was told.
+    pub at: UnixMillis,
+}
+
+/// Takes what alarms tell. The topics of SNS are one.
+pub trait Notifier {
+    /// Publishes to the topic; an unknown topic is counted, not an error.
+    fn notify(&mut self, notification: &Notification);
+}

@@ -4,6 +4,8 @@
 //! one, so that a service is written once. The query protocol knows only text; the accessors
 //! therefore read numbers and truth from text as well.
 
+use plimsoll_core::clock::UnixMillis;
+
 /// One value. Maps keep the order of the wire.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
@@ -75,12 +77,35 @@ impl Value {
         match self {
             Self::Integer(number) => Some(*number),
             Self::Text(text) => text.trim().parse().ok(),
-            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "checked to be whole and in range"
+            )]
             Self::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
                 Some(*number as i64)
             }
             _ => None,
         }
+    }
+
+    /// The moment, from a number of seconds (JSON, CBOR) or an RFC 3339 text (query protocol).
+    /// Seconds beyond ±9·10¹² (the year 285 000) are no moment.
+    #[must_use]
+    pub fn moment(&self) -> Option<UnixMillis> {
+        if let Some(seconds) = self.number() {
+            let millis = (seconds * 1000.0).round();
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
+            return (millis.abs() < 9e15).then_some(UnixMillis(millis as i64));
+        }
+        let timestamp: jiff::Timestamp = self.text()?.parse().ok()?;
+        Some(UnixMillis(timestamp.as_millisecond()))
+    }
+
+    /// A moment as it goes out.
+    #[must_use]
+    pub fn time(at: UnixMillis) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit 53 bits")]
+        Self::Time(at.0 as f64 / 1000.0)
     }
 
     /// The truth value, also from text.
