@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Places;
 use super::quantity::{parse_duration, parse_size};
-use report::nearest;
+pub use report::nearest;
 
 mod lists;
 mod report;

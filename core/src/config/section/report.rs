@@ -75,6 +75,20 @@ impl Section<'_> {
         }
     }
 
+    /// A problem of a key that is not written in the file, for a default that does not work.
+    #[must_use]
+    pub fn problem_of(&self, key: &str) -> Problem {
+        Problem {
+            file: self.places.file.to_owned(),
+            line: 0,
+            column: 0,
+            key: key.to_owned(),
+            found: String::new(),
+            expected: String::new(),
+            nearest: None,
+        }
+    }
+
     /// A whole number out of a closed list. The nearest allowed number is told.
     pub fn take_integer_of(&mut self, key: &'static str, allowed: &[u32]) -> Option<u32> {
         let number = self.take_integer(key, 0..=u64::from(u32::MAX))?;
@@ -95,7 +109,8 @@ impl Section<'_> {
 }
 
 /// The candidate within two edits (or a third of the length) of `name`, if any.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3))
