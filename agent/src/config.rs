@@ -1,13 +1,182 @@
 //! The agent's configuration once it is valid. `raw` reads it from TOML; after that nothing checks
 //! it again.
+//!
+//! Two things cannot be known from the text alone. Names may hold placeholders for what the
+//! instance is called, so [`LogsTemplate`] becomes [`LogsConfig`] once the identity is known. And
+//! files may be unreadable or missing, so a [`Config`] carries [`checks`](Config::checks) with the
+//! place of each path, which `validate` and `run` make.
 
-use std::path::PathBuf;
+mod check;
+mod keys;
+#[cfg(test)]
+mod manual;
+mod raw;
+mod template;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_aws::LogGroup;
+use plimsoll_aws::{LogClass, LogGroup, Settings};
+use plimsoll_core::config::{Document, Problems};
+
+pub use check::{Check, Depth, run_checks};
+pub use keys::{KEYS, Key};
+pub use template::{PLACEHOLDERS, Placeholder, Template};
+
+use crate::scraper::Selection;
+
+/// Where the file is unless `--config` names another.
+pub const DEFAULT_PATH: &str = "/etc/plimsoll/agent.toml";
+
+/// Everything the agent was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The process itself.
+    pub agent: AgentConfig,
+    /// How to reach AWS.
+    pub aws: Settings,
+    /// The road of logs; `None` when no file is to be followed.
+    pub logs: Option<LogsTemplate>,
+    /// The road of metrics; `None` when nothing is to be measured.
+    pub metrics: Option<MetricsConfig>,
+    /// What only the machine can answer.
+    pub checks: Vec<Check>,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its place.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        raw::read(&Document::read(path)?)
+    }
+
+    /// Reads a configuration from text, named `file` in its problems.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its place.
+    pub fn from_text(file: &str, text: &str) -> Result<Self, Problems> {
+        raw::read(&Document::from_text(file, text))
+    }
+}
+
+/// The process itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentConfig {
+    /// Where positions and dead letters are kept.
+    pub state_dir: PathBuf,
+    /// How long the end may take after a signal.
+    pub drain_timeout: Duration,
+    /// What is logged.
+    pub log_level: log::LevelFilter,
+}
+
+/// What the road from the host to CloudWatch needs to know.
+#[derive(Clone, Debug)]
+pub struct MetricsConfig {
+    /// The time between two ticks, a whole number of seconds.
+    pub interval: Duration,
+    /// The namespace of host metrics.
+    pub namespace: String,
+    /// What to measure.
+    pub selection: Selection,
+    /// Names of dimensions, a list per set, without their values.
+    pub dimension_sets: Vec<Vec<String>>,
+    /// Datums that may wait while CloudWatch cannot be reached.
+    pub waiting_datums_max: usize,
+}
+
+impl MetricsConfig {
+    /// The storage resolution that the interval asks for: 1 second below a minute, else 60.
+    /// Source: CloudWatch API reference, `MetricDatum`, `StorageResolution`.
+    #[must_use]
+    pub fn resolution_seconds(&self) -> u8 {
+        if self.interval < Duration::from_mins(1) {
+            1
+        } else {
+            60
+        }
+    }
+}
+
+/// [`LogsConfig`] before the identity of the instance is known.
+#[derive(Clone, Debug)]
+pub struct LogsTemplate {
+    /// The files, with names still to be filled in.
+    pub files: Vec<FileTemplate>,
+    /// See [`LogsConfig::in_flight_bytes_max`].
+    pub in_flight_bytes_max: u32,
+    /// See [`LogsConfig::flush_interval`].
+    pub flush_interval: Duration,
+    /// See [`LogsConfig::puts_in_flight_max`].
+    pub puts_in_flight_max: usize,
+    /// See [`LogsConfig::rescan_interval`].
+    pub rescan_interval: Duration,
+    /// See [`LogsConfig::dead_letter_bytes_max`].
+    pub dead_letter_bytes_max: u64,
+}
+
+/// [`FileTarget`] before the identity of the instance is known.
+#[derive(Clone, Debug)]
+pub struct FileTemplate {
+    /// See [`FileTarget::include`].
+    pub include: Vec<String>,
+    /// See [`FileTarget::exclude`].
+    pub exclude: Vec<String>,
+    /// See [`FileTarget::start`].
+    pub start: StartPosition,
+    /// The group's name.
+    pub group: Template,
+    /// The group's other settings; its name is empty.
+    pub settings: LogGroup,
+    /// The stream's name.
+    pub stream: Template,
+}
+
+impl LogsTemplate {
+    /// Fills in the names. `value` gives what the instance is called; a placeholder that has no
+    /// value becomes `unknown`, because a log line is worth more than its stream's name.
+    #[must_use]
+    pub fn fill(&self, value: impl Fn(Placeholder) -> Option<String>) -> LogsConfig {
+        let files = self.files.iter().map(|file| FileTarget {
+            include: file.include.clone(),
+            exclude: file.exclude.clone(),
+            start: file.start,
+            group: LogGroup {
+                name: file.group.fill(&value),
+                ..file.settings.clone()
+            },
+            stream: file.stream.fill(&value),
+        });
+        LogsConfig {
+            files: files.collect(),
+            in_flight_bytes_max: self.in_flight_bytes_max,
+            flush_interval: self.flush_interval,
+            puts_in_flight_max: self.puts_in_flight_max,
+            rescan_interval: self.rescan_interval,
+            dead_letter_bytes_max: self.dead_letter_bytes_max,
+        }
+    }
+
+    /// Whether any name needs this placeholder.
+    #[must_use]
+    pub fn names(&self, placeholder: Placeholder) -> bool {
+        let names =
+            |file: &FileTemplate| file.group.holds(placeholder) || file.stream.holds(placeholder);
+        self.files.iter().any(names)
+    }
+
+    /// The class of each group that has no placeholder in its name, for prices.
+    #[must_use]
+    pub fn has_infrequent_access(&self) -> bool {
+        let infrequent = |file: &FileTemplate| file.settings.class == LogClass::InfrequentAccess;
+        self.files.iter().any(infrequent)
+    }
+}
 
 /// What the road from files to CloudWatch Logs needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LogsConfig {
     /// The files to follow, in the order of the configuration. A file that matches several targets
     /// belongs to the first.

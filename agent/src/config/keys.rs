@@ -1,0 +1,119 @@
+//! Every key of the configuration, once: what the reference manual is written from.
+//!
+//! A test proves that the reader knows exactly these keys; another that the manual is up to date.
+
+/// One key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its path; `logs.file` stands for each `[[logs.file]]`.
+    pub path: &'static str,
+    /// What is written there, with its range.
+    pub kind: &'static str,
+    /// What holds when it is left out.
+    pub default: &'static str,
+    /// Effect, edge values, who should touch it.
+    pub doc: &'static str,
+}
+
+macro_rules! keys {
+    ($($path:literal, $kind:literal, $default:literal, $doc:literal;)*) => {
+        /// All keys, in the order of the manual.
+        pub const KEYS: &[Key] = &[$(Key { path: $path, kind: $kind, default: $default, doc: $doc }),*];
+    };
+}
+
+keys! {
+    "agent.state_dir", "absolute path", "`\"/var/lib/plimsoll\"`",
+        "Where positions in files and refused events are kept. It must survive a restart and be writable by the service's user; losing it means that files are read again from `start`.";
+    "agent.drain_timeout", "duration, 1s to 85s", "`\"20s\"`",
+        "How long the agent may take after SIGTERM to send what it holds. What is not sent by then is read again from the files after the next start; metrics are dropped and counted. Keep it below the `TimeoutStopSec` of the unit.";
+    "agent.log_level", "`error`, `warn`, `info`, `debug` or `trace`", "`\"info\"`",
+        "What the agent says about itself in the journal, or on standard error.";
+    "aws.region", "name of a Region", "`AWS_REGION`, the profile, the instance's Region",
+        "The Region that logs and metrics go to.";
+    "aws.profile", "name", "`AWS_PROFILE`, then `default`",
+        "The profile of the shared AWS files to take Region and credentials from. Leave it out on EC2, where the role of the instance is used.";
+    "aws.endpoint_url", "URL", "`AWS_ENDPOINT_URL`, then AWS",
+        "Where all services are. For a local stand-in; VPC endpoints need no setting.";
+    "aws.endpoint_urls.logs", "URL", "`AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, then `aws.endpoint_url`",
+        "Where CloudWatch Logs is.";
+    "aws.endpoint_urls.monitoring", "URL", "`AWS_ENDPOINT_URL_CLOUDWATCH`, then `aws.endpoint_url`",
+        "Where CloudWatch is.";
+    "aws.endpoint_urls.sts", "URL", "`AWS_ENDPOINT_URL_STS`, then `aws.endpoint_url`",
+        "Where STS is, for `aws.role_arn`.";
+    "aws.endpoint_urls.imds", "URL", "`AWS_EC2_METADATA_SERVICE_ENDPOINT`, then the instance's own address",
+        "Where instance metadata is. `aws.endpoint_url` does not move it.";
+    "aws.endpoint_urls.ce", "URL", "none",
+        "Not called by the agent; read so that both services can have the same `[aws]` table.";
+    "aws.endpoint_urls.sns", "URL", "none", "Not called by the agent.";
+    "aws.endpoint_urls.sqs", "URL", "none", "Not called by the agent.";
+    "aws.endpoint_urls.s3", "URL", "none", "Not called by the agent.";
+    "aws.role_arn", "ARN of a role", "none",
+        "A role to assume with the credentials that were found, to send to another account.";
+    "aws.external_id", "string", "none",
+        "What the trust policy of `aws.role_arn` asks for.";
+    "aws.proxy", "URL", "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`",
+        "The proxy for every call. Instance metadata is never asked through it.";
+    "aws.no_proxy", "hosts separated by commas", "`NO_PROXY`",
+        "Hosts that are reached without the proxy.";
+    "aws.ca_bundle", "path of a PEM file", "`AWS_CA_BUNDLE`, then the system's",
+        "Certificates to trust instead of the system's, for a proxy that opens TLS.";
+    "aws.fips", "`true` or `false`", "`AWS_USE_FIPS_ENDPOINT` or the profile",
+        "Whether FIPS endpoints are called.";
+    "aws.dual_stack", "`true` or `false`", "`AWS_USE_DUALSTACK_ENDPOINT` or the profile",
+        "Whether endpoints with IPv6 are called.";
+    "logs.in_flight", "size, 2MiB to 1GiB", "`\"16MiB\"`",
+        "Bytes that are read and not yet accepted, over all files. At this bound reading stops and the files themselves are the buffer; nothing is lost. Raise it for a fast host that is far from its Region.";
+    "logs.flush_interval", "duration, 100ms to 60s", "`\"5s\"`",
+        "How long an event may wait for its batch to fill. Shorter is fresher and makes more calls; PutLogEvents itself is not billed per call.";
+    "logs.puts_in_flight", "whole number, 1 to 64", "`4`",
+        "PutLogEvents calls under way at once, over all streams.";
+    "logs.rescan_interval", "duration, 1s to 1h", "`\"10s\"`",
+        "How often directories are looked through for new files even when the kernel told of none, as on network file systems.";
+    "logs.dead_letter", "size, 1MiB to 1GiB", "`\"16MiB\"`",
+        "Events that CloudWatch Logs refuses are kept in `dead-letter` below `agent.state_dir`, with the reason, up to this size; the oldest go first and are counted.";
+    "logs.file.path", "glob or list of globs, absolute", "required",
+        "The files to follow: `*` inside a directory, `**` across directories. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
+    "logs.file.exclude", "glob or list of globs, absolute", "none",
+        "Files to leave out, such as compressed ones.";
+    "logs.file.start", "`beginning` or `end`", "`\"end\"`",
+        "Where to begin in a file that existed before the agent first ran. A file that appears later is always read from its start.";
+    "logs.file.group", "name, up to 512 of letters, digits and `. - _ / #`", "required",
+        "The log group, made when it does not exist. Placeholders: all but `{file_name}`.";
+    "logs.file.stream", "name, up to 512 characters without `:` and `*`", "`\"{instance_id}\"`",
+        "The log stream, made when it does not exist. Placeholders: `{instance_id}` (the host name outside EC2), `{hostname}`, `{ip_address}`, `{account_id}`, `{region}`, `{az}`, `{asg}`, `{image_id}`, `{file_name}`. What is not known becomes `unknown`.";
+    "logs.file.class", "`STANDARD` or `INFREQUENT_ACCESS`", "`\"STANDARD\"`",
+        "The class of a group that is made; it can never be changed. Infrequent access costs half and has no metric filters, subscriptions or live tail.";
+    "logs.file.retention_days", "1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653", "kept for ever",
+        "How long the group keeps events, set when the group is made.";
+    "logs.file.tags", "table of strings, up to 50", "none",
+        "Tags of a group that is made.";
+    "logs.file.kms_key", "ARN of a KMS key", "the service's own key",
+        "The key that encrypts a group that is made.";
+    "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
+        "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
+    "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",
+        "The namespace of host metrics, such as `CWAgent` for dashboards that exist. The agent's own metrics stay in `Plimsoll/Agent`.";
+    "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`", "all of them",
+        "The families that are measured. An empty list switches metrics off.";
+    "metrics.dimensions", "list of 1 to 8 lists of names", "`[[\"InstanceId\"], [\"AutoScalingGroupName\"], [\"AutoScalingGroupName\", \"AvailabilityZone\"]]`",
+        "A series per list for every host metric; names: `InstanceId` (`Host` outside EC2), `InstanceType`, `ImageId`, `AutoScalingGroupName`, `AvailabilityZone`, `Region`, `AccountId`, `Host`. A list with a value that is not known is left out until it is. Lists without `InstanceId` or `Host` are shared by the fleet and paid once. The agent's own metrics carry the first list only.";
+    "metrics.exclude_metrics", "list of names", "none",
+        "Metrics that are not sent; each series costs up to US$ 0.30 a month.";
+    "metrics.waiting_datums", "whole number, 1000 to 1000000", "`20000`",
+        "Datums that wait in memory while CloudWatch cannot be reached; beyond it the oldest are dropped and counted. A datum takes about 100 bytes.";
+    "metrics.disk.include", "list of patterns", "`[\"*\"]`",
+        "Mount points to measure; `*` also stands for `/`.";
+    "metrics.disk.exclude", "list of patterns", "none",
+        "Mount points to leave out.";
+    "metrics.disk.ignore_types", "list of file system types", "pseudo file systems",
+        "File systems to leave out by type. The root file system is always measured. The default is the kernel's pseudo file systems, `tmpfs`, `overlay`, `squashfs` and `iso9660`.";
+    "metrics.diskio.include", "list of patterns", "`[\"*\"]`",
+        "Block devices to measure, without `/dev/`. Partitions are part of their device.";
+    "metrics.diskio.exclude", "list of patterns", "`[\"loop*\", \"ram*\", \"zram*\", \"sr*\", \"fd*\", \"nbd*\"]`",
+        "Block devices to leave out.";
+    "metrics.net.include", "list of patterns", "`[\"*\"]`",
+        "Network interfaces to measure.";
+    "metrics.net.exclude", "list of patterns", "loopback and the interfaces of containers",
+        "Network interfaces to leave out. The default is `lo`, `veth*`, `docker*`, `br-*`, `virbr*`, `cni*`, `cali*`, `flannel*`, `cilium*`, `lxc*`, `dummy*`, `ifb*`, `tunl*` and `sit*`.";
+}

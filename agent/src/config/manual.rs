@@ -1,0 +1,62 @@
+//! Writes `docs/configuration-agent.md` from the table of keys. Only tests use it: the manual is
+//! committed, and a test fails when it is out of date. `UPDATE_GENERATED=1` writes it anew.
+
+use std::fmt::Write as _;
+
+use super::{KEYS, Key};
+
+const HEAD: &str = "<!-- Generated from agent/src/config/keys.rs by `UPDATE_GENERATED=1 cargo test -p plimsoll-agent`; do not edit. -->\n\
+# Configuration of plimsoll-agent\n\n\
+The agent reads one TOML file, `/etc/plimsoll/agent.toml` unless `--config` names another. \
+`plimsoll-agent validate` tells every mistake in it with its place, what the machine would refuse, \
+and what the metrics would cost. Durations are written `\"10s\"`, `\"5m\"` or `\"1h30m\"`; sizes \
+`\"512KiB\"` or `\"16MiB\"`. An unknown key is an error.\n\n\
+## What is promised for metrics\n\
+The freshest datums are sent first. While CloudWatch cannot be reached up to `waiting_datums` wait \
+in memory; beyond that, and at the end of `drain_timeout`, datums are dropped and counted by reason \
+in `datums_dropped`. CloudWatch knows no deduplication: when an answer is lost the call is \
+repeated, so a datum may be counted twice. `Average`, `Minimum` and `Maximum` stay exact; `Sum` and \
+`SampleCount` of that minute can be too high.\n";
+
+/// The whole page.
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    let mut section = "";
+    for key in KEYS {
+        let (table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        if table != section {
+            section = table;
+            let heading = if table == "logs.file" {
+                "[[logs.file]]".to_owned()
+            } else {
+                format!("[{table}]")
+            };
+            write!(page, "\n## `{heading}`\n").ok();
+        }
+        let Key {
+            kind, default, doc, ..
+        } = key;
+        write!(
+            page,
+            "\n### `{name}`\n{doc}\n\n- Value: {kind}\n- Default: {default}\n"
+        )
+        .ok();
+    }
+    page
+}
+
+#[test]
+fn the_manual_is_up_to_date() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/configuration-agent.md"
+    );
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/configuration-agent.md is out of date; run the tests with UPDATE_GENERATED=1"
+    );
+}

@@ -1,0 +1,105 @@
+//! TOML → [`Config`], once. Reading goes on after a mistake, so that all of them are told at once.
+//!
+//! Every key that is read here stands in [`super::KEYS`]; a test compares the two.
+
+mod logs;
+mod metrics;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+use plimsoll_aws::Settings;
+use plimsoll_core::config::{Document, Field, Problems, Section};
+
+use super::{AgentConfig, Check, Config};
+
+/// Where state is kept unless `agent.state_dir` says otherwise.
+pub(super) const STATE_DIR: &str = "/var/lib/plimsoll";
+/// How long the end may take unless `agent.drain_timeout` says otherwise.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+const DRAIN_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+/// systemd kills after 90 s by default; a longer drain would be cut off.
+const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(85);
+
+const LEVELS: [(&str, LevelFilter); 5] = [
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+];
+
+/// Reads the whole document.
+pub(super) fn read(document: &Document) -> Result<Config, Problems> {
+    document.parse(|root| {
+        let mut checks = Vec::new();
+        let agent = agent(root, &mut checks);
+        let mut section = root.take_section("aws");
+        let aws = Settings::take(section.as_mut(), "plimsoll-agent");
+        if let Some(section) = section {
+            section.finish();
+        }
+        let logs = logs::read(root, &mut checks);
+        let metrics = metrics::read(root);
+        if logs.is_none() && metrics.is_none() && root.keys().all(|key| key != "logs") {
+            root.report_missing(
+                "logs",
+                "expected at least one [[logs.file]] or one of metrics.scrapers: \
+                 there is nothing to do",
+            );
+        }
+        Some(Config {
+            agent,
+            aws,
+            logs,
+            metrics,
+            checks,
+        })
+    })
+}
+
+fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
+    let mut config = AgentConfig {
+        state_dir: PathBuf::from(STATE_DIR),
+        drain_timeout: DRAIN_TIMEOUT,
+        log_level: LevelFilter::Info,
+    };
+    let mut place = None;
+    if let Some(mut section) = root.take_section("agent") {
+        if let Some(directory) = section.take_name("state_dir")
+            && is_absolute(&section, &directory)
+        {
+            place = Some(section.problem_at(&directory, "", ""));
+            config.state_dir = directory.value.into();
+        }
+        if let Some(timeout) =
+            section.take_duration("drain_timeout", DRAIN_TIMEOUT_MIN..=DRAIN_TIMEOUT_MAX)
+        {
+            config.drain_timeout = timeout;
+        }
+        if let Some(level) = section.take_choice("log_level", &LEVELS) {
+            config.log_level = level;
+        }
+        section.finish();
+    }
+    let place = place.unwrap_or_else(|| root.problem_of("agent.state_dir"));
+    checks.push(Check::state_directory(config.state_dir.clone(), place));
+    config
+}
+
+/// Whether the path starts at the root; reports it otherwise.
+fn is_absolute(section: &Section<'_>, path: &Field<String>) -> bool {
+    let absolute = path.value.starts_with('/');
+    if !absolute {
+        section.reject(
+            path,
+            &format!("found \"{}\"", path.value),
+            "expected an absolute path that starts with /",
+        );
+    }
+    absolute
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The section `[metrics]` and its tables of filters.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use plimsoll_aws::limits;
+use plimsoll_core::catalog::{self, AGENT_METRICS, HOST_METRICS};
+use plimsoll_core::config::{Field, Section, nearest};
+
+use super::super::MetricsConfig;
+use crate::identity::DIMENSIONS;
+use crate::scraper::{FAMILIES, MountFilter, NameFilter, PSEUDO_TYPES, Selection};
+
+pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+const INTERVAL_MAX: Duration = Duration::from_hours(1);
+/// About six hours of the default metrics at the default interval, and 2 MiB.
+pub(crate) const WAITING_DATUMS: usize = 20_000;
+/// One call's worth.
+const WAITING_DATUMS_MIN: u64 = 1_000;
+/// About 100 MiB.
+const WAITING_DATUMS_MAX: u64 = 1_000_000;
+/// Each set is a whole series more on the bill, for every metric.
+const DIMENSION_SETS_MAX: usize = 8;
+/// What a host with a group gets unless the file says otherwise. The last two are shared by the
+/// whole group, so they are paid once.
+pub(crate) const DIMENSION_SETS: [&[&str]; 3] = [
+    &["InstanceId"],
+    &["AutoScalingGroupName"],
+    &["AutoScalingGroupName", "AvailabilityZone"],
+];
+/// Interfaces of the machine itself and of containers, whose traffic is seen elsewhere.
+pub(crate) const INTERFACES_EXCLUDED: [&str; 14] = [
+    "lo", "veth*", "docker*", "br-*", "virbr*", "cni*", "cali*", "flannel*", "cilium*", "lxc*",
+    "dummy*", "ifb*", "tunl*", "sit*",
+];
+/// Devices that are made of files or memory.
+pub(crate) const DEVICES_EXCLUDED: [&str; 6] = ["loop*", "ram*", "zram*", "sr*", "fd*", "nbd*"];
+
+/// Reads the section; `None` when no scraper is on.
+pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
+    let Some(mut section) = root.take_section("metrics") else {
+        return Some(default());
+    };
+    let mut config = default();
+    if let Some(interval) = section.take_duration("interval", INTERVAL_MIN..=INTERVAL_MAX) {
+        if interval.subsec_millis() == 0 {
+            config.interval = interval;
+        } else {
+            section.report(
+                "interval",
+                &format!("found {interval:?}"),
+                "expected whole seconds, the finest that CloudWatch stores",
+                None,
+            );
+        }
+    }
+    if let Some(namespace) = section.take_name("namespace")
+        && is_namespace(&section, &namespace)
+    {
+        config.namespace = namespace.value;
+    }
+    families(&mut section, &mut config.selection);
+    dimension_sets(&mut section, &mut config.dimension_sets);
+    excluded(&mut section, &mut config.selection.excluded);
+    if let Some(datums) =
+        section.take_integer("waiting_datums", WAITING_DATUMS_MIN..=WAITING_DATUMS_MAX)
+    {
+        config.waiting_datums_max = usize::try_from(datums).unwrap_or(WAITING_DATUMS);
+    }
+    if let Some(mut disk) = section.take_section("disk") {
+        if disk.keys().any(|key| key == "ignore_types") {
+            let types = disk.take_strings("ignore_types").into_iter();
+            config.selection.mounts.ignored_types = types.map(|kind| kind.value).collect();
+        } else {
+            disk.take_strings("ignore_types");
+        }
+        config.selection.mounts.paths = filter(&mut disk, &[]);
+        disk.finish();
+    }
+    if let Some(mut diskio) = section.take_section("diskio") {
+        config.selection.devices = filter(&mut diskio, &DEVICES_EXCLUDED);
+        diskio.finish();
+    }
+    if let Some(mut net) = section.take_section("net") {
+        config.selection.interfaces = filter(&mut net, &INTERFACES_EXCLUDED);
+        net.finish();
+    }
+    section.finish();
+    (!config.selection.families.is_empty()).then_some(config)
+}
+
+fn default() -> MetricsConfig {
+    let all_but = |excluded: &[&str]| NameFilter::new(&["*"], excluded).unwrap_or_default();
+    let sets = DIMENSION_SETS.iter().map(|set| {
+        let names = set.iter();
+        names.map(|name| (*name).to_owned()).collect()
+    });
+    MetricsConfig {
+        interval: INTERVAL,
+        namespace: catalog::namespace::HOST.to_owned(),
+        selection: Selection {
+            families: FAMILIES.iter().map(|(_, family)| *family).collect(),
+            mounts: MountFilter {
+                ignored_types: PSEUDO_TYPES.map(str::to_owned).to_vec(),
+                paths: all_but(&[]),
+            },
+            devices: all_but(&DEVICES_EXCLUDED),
+            interfaces: all_but(&INTERFACES_EXCLUDED),
+            excluded: BTreeSet::new(),
+        },
+        dimension_sets: sets.collect(),
+        waiting_datums_max: WAITING_DATUMS,
+    }
+}
+
+/// Source: CloudWatch API reference, PutMetricData, `Namespace`.
+fn is_namespace(section: &Section<'_>, name: &Field<String>) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
+    let good = name.value.len() <= limits::metrics::NAME_MAX
+        && name.value.chars().all(allowed)
+        && !name.value.starts_with(':')
+        && !name.value.starts_with("AWS/");
+    if !good {
+        section.reject(
+            name,
+            &format!("found \"{}\"", name.value),
+            "expected at most 255 letters, digits and . - _ / # :, not starting with AWS/ or :",
+        );
+    }
+    good
+}
+
+fn families(section: &mut Section<'_>, selection: &mut Selection) {
+    let written = section.keys().any(|key| key == "scrapers");
+    let names = section.take_strings("scrapers");
+    if !written {
+        return;
+    }
+    selection.families.clear();
+    let words = || FAMILIES.iter().map(|(word, _)| *word);
+    for name in names {
+        match FAMILIES.iter().find(|(word, _)| *word == name.value) {
+            Some((_, family)) if selection.families.contains(family) => {
+                section.reject(&name, "found twice", "expected each scraper once");
+            }
+            Some((_, family)) => selection.families.push(*family),
+            None => {
+                let allowed: Vec<&str> = words().collect();
+                section.reject_near(
+                    &name,
+                    &format!("found \"{}\"", name.value),
+                    &format!("expected one of: {}", allowed.join(", ")),
+                    &name.value,
+                    words(),
+                );
+            }
+        }
+    }
+}
+
+fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
+    const KEY: &str = "dimensions";
+    let Some(written) = section.take_string_lists(KEY) else {
+        return;
+    };
+    if !(1..=DIMENSION_SETS_MAX).contains(&written.len()) {
+        let found = format!("found {} sets", written.len());
+        let expected = format!("expected 1 to {DIMENSION_SETS_MAX}");
+        section.report(KEY, &found, &expected, None);
+    }
+    for name in written.iter().flatten() {
+        if !DIMENSIONS.contains(&name.as_str()) {
+            section.report(
+                KEY,
+                &format!("found \"{name}\""),
+                &format!("expected names out of: {}", DIMENSIONS.join(", ")),
+                nearest(name, DIMENSIONS.iter().copied()),
+            );
+        }
+    }
+    for set in &written {
+        let different: BTreeSet<&String> = set.iter().collect();
+        if different.len() < set.len() {
+            let found = format!("found a name twice in {set:?}");
+            section.report(KEY, &found, "expected each name once", None);
+        }
+    }
+    *sets = written;
+}
+
+fn excluded(section: &mut Section<'_>, excluded: &mut BTreeSet<String>) {
+    let words = || {
+        HOST_METRICS
+            .iter()
+            .chain(AGENT_METRICS)
+            .map(|metric| metric.name)
+    };
+    for name in section.take_strings("exclude_metrics") {
+        if words().any(|word| word == name.value) {
+            excluded.insert(name.value);
+        } else {
+            let found = format!("found \"{}\"", name.value);
+            let expected = "expected the name of a metric of the reference";
+            section.reject_near(&name, &found, expected, &name.value, words());
+        }
+    }
+}
+
+/// `include` and `exclude` of a table of names.
+fn filter(section: &mut Section<'_>, excluded_by_default: &[&str]) -> NameFilter {
+    let mut include = patterns(section, "include");
+    let mut exclude = patterns(section, "exclude");
+    if include.is_empty() {
+        include.push("*".to_owned());
+    }
+    if section.keys().all(|key| key != "exclude") {
+        exclude.extend(excluded_by_default.iter().map(|name| (*name).to_owned()));
+    }
+    NameFilter::new(&include, &exclude).unwrap_or_default()
+}
+
+fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+    let mut patterns = Vec::new();
+    for pattern in section.take_strings(key) {
+        match NameFilter::new(&[&pattern.value], &[] as &[&str]) {
+            Ok(_) => patterns.push(pattern.value),
+            Err(error) => {
+                let found = format!(
+                    "found \"{}\": {} at {}",
+                    pattern.value, error.msg, error.pos
+                );
+                section.reject(&pattern, &found, "expected a pattern with *, ? or [...]");
+            }
+        }
+    }
+    patterns
+}

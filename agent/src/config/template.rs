@@ -1,0 +1,172 @@
+//! Names with placeholders: `web/{instance_id}/{file_name}`.
+
+use plimsoll_core::config::nearest;
+
+/// What stands for something that the instance is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placeholder {
+    /// `i-…`; the host name outside EC2.
+    InstanceId,
+    /// The host name.
+    Hostname,
+    /// The first private IPv4 address.
+    IpAddress,
+    /// Twelve digits.
+    AccountId,
+    /// The Region that calls go to.
+    Region,
+    /// The Availability Zone.
+    AvailabilityZone,
+    /// The Auto Scaling group.
+    AutoScalingGroup,
+    /// `ami-…`.
+    ImageId,
+    /// The name of the file that a line comes from; stays for the road of logs.
+    FileName,
+}
+
+/// Every placeholder by the word between the braces.
+pub const PLACEHOLDERS: [(&str, Placeholder); 9] = [
+    ("instance_id", Placeholder::InstanceId),
+    ("hostname", Placeholder::Hostname),
+    ("ip_address", Placeholder::IpAddress),
+    ("account_id", Placeholder::AccountId),
+    ("region", Placeholder::Region),
+    ("az", Placeholder::AvailabilityZone),
+    ("asg", Placeholder::AutoScalingGroup),
+    ("image_id", Placeholder::ImageId),
+    ("file_name", Placeholder::FileName),
+];
+
+/// What a placeholder without a value becomes.
+const UNKNOWN: &str = "unknown";
+/// What a character that the name may not hold becomes, inside of a value.
+const SUBSTITUTE: char = '-';
+
+/// A name in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Value(Placeholder),
+}
+
+/// Why a name is not a template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadTemplate {
+    /// An opening brace has no closing one.
+    #[error("found `{{` without `}}`")]
+    Unclosed,
+    /// There is no such placeholder.
+    #[error("found the unknown placeholder {{{name}}}")]
+    Unknown {
+        /// What stood between the braces.
+        name: String,
+        /// The nearest placeholder.
+        nearest: Option<String>,
+    },
+}
+
+impl Template {
+    /// Splits `text` into its parts.
+    ///
+    /// # Errors
+    /// See [`BadTemplate`].
+    pub(super) fn parse(text: &str) -> Result<Self, BadTemplate> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, behind) = after.split_once('}').ok_or(BadTemplate::Unclosed)?;
+            let known = PLACEHOLDERS.iter().find(|(word, _)| *word == name);
+            let Some((_, placeholder)) = known else {
+                return Err(BadTemplate::Unknown {
+                    name: name.to_owned(),
+                    nearest: nearest(name, PLACEHOLDERS.iter().map(|(word, _)| *word)),
+                });
+            };
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            parts.push(Part::Value(*placeholder));
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self(parts))
+    }
+
+    /// The parts that were written as they are.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Value(_) => None,
+        })
+    }
+
+    /// Whether the placeholder occurs.
+    #[must_use]
+    pub fn holds(&self, placeholder: Placeholder) -> bool {
+        self.0.contains(&Part::Value(placeholder))
+    }
+
+    /// The name. `{file_name}` stays as it is. Characters of a value that log groups and streams
+    /// may not hold become `-`.
+    #[must_use]
+    pub fn fill(&self, value: impl Fn(Placeholder) -> Option<String>) -> String {
+        let filled = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Value(Placeholder::FileName) => "{file_name}".to_owned(),
+            Part::Value(placeholder) => value(*placeholder)
+                .filter(|value| !value.is_empty())
+                .map_or_else(
+                    || UNKNOWN.to_owned(),
+                    |value| value.replace(|c| !is_name_char(c), &SUBSTITUTE.to_string()),
+                ),
+        };
+        self.0.iter().map(filled).collect()
+    }
+}
+
+/// What the name of a log group may hold. Streams may hold more; their values keep to it as well.
+/// Source: CloudWatch Logs API reference, CreateLogGroup, `logGroupName`.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_in_and_file_name_stays() {
+        let value = |placeholder| match placeholder {
+            Placeholder::InstanceId => Some("i-1".to_owned()),
+            Placeholder::Hostname => Some("web:1 a".to_owned()),
+            _ => None,
+        };
+        for (text, name) in [
+            ("plain", "plain"),
+            ("{instance_id}", "i-1"),
+            ("a/{hostname}/{file_name}", "a/web-1-a/{file_name}"),
+            ("{asg}-x", "unknown-x"),
+        ] {
+            assert_eq!(Template::parse(text).unwrap().fill(value), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_placeholders_are_told_the_nearest_one() {
+        let unknown = Template::parse("{instanceid}").unwrap_err();
+        assert_eq!(
+            unknown,
+            BadTemplate::Unknown {
+                name: "instanceid".to_owned(),
+                nearest: Some("instance_id".to_owned()),
+            }
+        );
+        assert_eq!(Template::parse("a{b").unwrap_err(), BadTemplate::Unclosed);
+    }
+}

@@ -1,0 +1,272 @@
+//! Scrapers: each reads one family of host metrics on a tick.
+//!
+//! One snapshot of the host is read per tick, off the runtime's thread, and shared; each family
+//! turns it into samples by pure code. A family that fails costs its own samples only: the failure
+//! is counted, told once, and the others go on.
+
+mod cpu;
+mod disk;
+mod diskio;
+mod filter;
+mod load;
+mod memory;
+mod net;
+mod own;
+mod probe;
+mod processes;
+mod rate;
+#[cfg(test)]
+mod referee;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use disk::{MountFilter, PSEUDO_TYPES};
+pub use filter::NameFilter;
+pub use snapshot::HostRoot;
+
+use crate::chain::chain;
+use crate::health::Health;
+use crate::sample::Sample;
+use probe::Probe;
+use snapshot::{Input, Snapshot};
+
+/// Turns a snapshot into samples of one family.
+pub(crate) trait Scraper: Send + Sync {
+    /// Adds what can be told. What was added before an error stays.
+    fn scrape(&mut self, now: &Snapshot, out: &mut Vec<Sample>) -> Result<(), ScrapeError>;
+}
+
+/// A family of metrics that can be switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Processor time.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Swap space.
+    Swap,
+    /// Load averages.
+    Load,
+    /// Space of file systems.
+    Disk,
+    /// Traffic of block devices.
+    DiskIo,
+    /// Traffic of network interfaces.
+    Net,
+    /// Processes by state.
+    Processes,
+    /// The agent about itself.
+    Agent,
+}
+
+/// Every family with its name in the configuration.
+pub const FAMILIES: [(&str, Family); 9] = [
+    ("cpu", Family::Cpu),
+    ("memory", Family::Memory),
+    ("swap", Family::Swap),
+    ("load", Family::Load),
+    ("disk", Family::Disk),
+    ("diskio", Family::DiskIo),
+    ("net", Family::Net),
+    ("processes", Family::Processes),
+    ("agent", Family::Agent),
+];
+
+impl Family {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FAMILIES
+            .iter()
+            .find(|(_, family)| *family == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    fn inputs(self) -> &'static [Input] {
+        match self {
+            Self::Cpu => &[Input::Stat],
+            Self::Memory | Self::Swap => &[Input::Meminfo],
+            Self::Load => &[Input::Loadavg, Input::Stat],
+            Self::Disk => &[Input::Mounts],
+            Self::DiskIo => &[Input::Diskstats, Input::Blocks],
+            Self::Net => &[Input::NetDev],
+            Self::Processes => &[Input::Processes],
+            Self::Agent => &[Input::SelfStat, Input::SelfStatus],
+        }
+    }
+}
+
+/// What to measure.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The families that are on, each once.
+    pub families: Vec<Family>,
+    /// Which mounts `disk` tells.
+    pub mounts: MountFilter,
+    /// Which devices `diskio` tells.
+    pub devices: NameFilter,
+    /// Which interfaces `net` tells.
+    pub interfaces: NameFilter,
+    /// Names of metrics that are not told.
+    pub excluded: BTreeSet<String>,
+}
+
+/// Why a family could not be told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ScrapeError {
+    /// Look at the permissions or the kernel.
+    #[error("{path} cannot be read")]
+    Unreadable {
+        path: &'static str,
+        source: Arc<io::Error>,
+    },
+    /// The kernel wrote something that this version does not know.
+    #[error("{path} does not hold {expected}")]
+    Malformed {
+        path: &'static str,
+        expected: &'static str,
+    },
+}
+
+impl ScrapeError {
+    fn unreadable(input: Input, source: io::Error) -> Self {
+        Self::Unreadable {
+            path: input.path(),
+            source: Arc::new(source),
+        }
+    }
+
+    fn malformed(input: Input, expected: &'static str) -> Self {
+        Self::Malformed {
+            path: input.path(),
+            expected,
+        }
+    }
+
+    /// The reason under which it is counted.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "host_unreadable",
+            Self::Malformed { .. } => "host_malformed",
+        }
+    }
+}
+
+/// All families that are on, and how their inputs are read.
+pub(crate) struct Scrapers {
+    root: HostRoot,
+    families: Vec<(Family, Box<dyn Scraper>)>,
+    mounts: MountFilter,
+    excluded: BTreeSet<String>,
+    probe: Probe,
+    health: Arc<Health>,
+    failing: BTreeSet<Family>,
+}
+
+impl Scrapers {
+    pub(crate) fn new(root: HostRoot, selection: &Selection, health: Arc<Health>) -> Self {
+        let families = selection.families.iter().map(|family| {
+            let scraper: Box<dyn Scraper> = match family {
+                Family::Cpu => Box::new(cpu::Cpu::default()),
+                Family::Memory => Box::new(memory::Memory),
+                Family::Swap => Box::new(memory::Swap),
+                Family::Load => Box::new(load::Load),
+                Family::Disk => Box::new(disk::Disk),
+                Family::DiskIo => Box::new(diskio::DiskIo::new(selection.devices.clone())),
+                Family::Net => Box::new(net::Net::new(selection.interfaces.clone())),
+                Family::Processes => Box::new(processes::Processes),
+                Family::Agent => Box::new(own::Own::new(Arc::clone(&health), Instant::now())),
+            };
+            (*family, scraper)
+        });
+        Self {
+            families: families.collect(),
+            mounts: selection.mounts.clone(),
+            excluded: selection.excluded.clone(),
+            probe: Probe::new(root.clone()),
+            failing: BTreeSet::new(),
+            root,
+            health,
+        }
+    }
+
+    /// Takes the first reading, without which there are no rates. The agent's own counters are
+    /// left alone: they count from the start.
+    pub(crate) async fn prime(&mut self) {
+        drop(self.scrape_those(|family| family != Family::Agent).await);
+    }
+
+    /// Reads the host once and tells every family.
+    pub(crate) async fn scrape(&mut self) -> Vec<Sample> {
+        self.scrape_those(|_| true).await
+    }
+
+    /// Tells the agent's own family only.
+    pub(crate) async fn scrape_own(&mut self) -> Vec<Sample> {
+        self.scrape_those(|family| family == Family::Agent).await
+    }
+
+    async fn scrape_those(&mut self, wanted: fn(Family) -> bool) -> Vec<Sample> {
+        let Some(snapshot) = self.snapshot(wanted).await else {
+            return Vec::new();
+        };
+        let mut samples = Vec::new();
+        let families = self.families.iter_mut();
+        for (family, scraper) in families.filter(|(family, _)| wanted(*family)) {
+            match scraper.scrape(&snapshot, &mut samples) {
+                Ok(()) => {
+                    if self.failing.remove(family) {
+                        log::info!(family = family.name(); "host metrics can be read again");
+                    }
+                }
+                Err(error) => {
+                    self.health.problems.add(error.reason(), 1);
+                    if self.failing.insert(*family) {
+                        let error = chain(&error);
+                        log::warn!(family = family.name(); "host metrics are missing: {error}");
+                    }
+                }
+            }
+        }
+        samples.retain(|sample| !self.excluded.contains(sample.metric.name));
+        samples
+    }
+
+    async fn snapshot(&self, wanted: fn(Family) -> bool) -> Option<Snapshot> {
+        let families = self.families.iter().map(|(family, _)| *family);
+        let inputs = families.filter(|family| wanted(*family));
+        let inputs: BTreeSet<Input> = inputs.flat_map(Family::inputs).copied().collect();
+        let root = self.root.clone();
+        let read = tokio::task::spawn_blocking(move || Snapshot::read(&root, &inputs)).await;
+        let mut snapshot = match read {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.health.problems.add("host_unreadable", 1);
+                log::error!("the host could not be read: {error}");
+                return None;
+            }
+        };
+        if let Ok(table) = snapshot.text(Input::Mounts) {
+            let points = disk::mount_points(table, &self.mounts);
+            let answers = self.probe.ask(&points).await;
+            for (path, error) in answers.failed {
+                if self.health.problems.add("mount_unreadable", 1) {
+                    log::warn!(path = &*path; "a file system does not tell its size: {error}");
+                }
+            }
+            for path in answers.dead {
+                if self.health.problems.add("mount_dead", 1) {
+                    log::warn!(path = &*path; "a file system does not answer; it is left out until it does");
+                }
+            }
+            snapshot.set_spaces(answers.spaces);
+        }
+        Some(snapshot)
+    }
+}

@@ -1,0 +1,73 @@
+//! How the roads end.
+
+use tokio::sync::oneshot;
+
+use super::*;
+
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Roads whose tasks are given, with what tells that the metrics were asked to stop.
+fn roads(
+    logs: JoinHandle<LogsSummary>,
+    metrics: impl FnOnce(shutdown::Shutdown) -> JoinHandle<()>,
+) -> Roads {
+    let (logs_stop, _) = shutdown::channel();
+    let (metrics_stop, metrics_shutdown) = shutdown::channel();
+    Roads {
+        logs: Some(logs),
+        logs_stop,
+        metrics: Some(metrics(metrics_shutdown)),
+        metrics_stop,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_are_stopped_after_the_logs_so_that_they_tell_how_those_ended() {
+    let (logs_end, logs_ended) = oneshot::channel();
+    let logs = tokio::spawn(async move {
+        sleep(Duration::from_secs(3)).await;
+        logs_end.send(Instant::now()).ok();
+        LogsSummary::default()
+    });
+    let (asked, was_asked) = oneshot::channel();
+    let mut roads = roads(logs, |mut shutdown| {
+        tokio::spawn(async move {
+            shutdown.requested().await;
+            asked.send(Instant::now()).ok();
+        })
+    });
+    roads.drain(DRAIN).await;
+    assert!(was_asked.await.unwrap() >= logs_ended.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn roads_that_do_not_end_are_cut_off_within_the_drain_timeout() {
+    let logs = tokio::spawn(std::future::pending());
+    let mut roads = roads(logs, |_| tokio::spawn(std::future::pending()));
+    let start = Instant::now();
+    roads.drain(DRAIN).await;
+    assert!(start.elapsed() <= DRAIN);
+    assert!(start.elapsed() + METRICS_DRAIN_MAX >= DRAIN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_road_that_ends_by_itself_ends_the_agent_with_an_error() {
+    let logs = tokio::spawn(async { LogsSummary::default() });
+    let roads = roads(logs, |mut shutdown| {
+        tokio::spawn(async move { shutdown.requested().await })
+    });
+    let ended = roads.follow(None, DRAIN).await;
+    assert!(matches!(ended, Err(RunError::Ended("logs"))), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_given_time_ends_the_agent_well() {
+    let logs = tokio::spawn(std::future::pending());
+    let roads = roads(logs, |_| tokio::spawn(std::future::pending()));
+    let start = Instant::now();
+    roads
+        .follow(Some(Duration::from_mins(1)), DRAIN)
+        .await
+        .unwrap();
+    assert!(start.elapsed() >= Duration::from_mins(1));
+}
