@@ -1,8 +1,8 @@
 //! Signals → findings. Pure: no clock, no file, no network; the same signals give the same
 //! findings.
 //!
-//! Activities go through the rules ([`rules`]), GuardDuty's findings are taken over by severity
-//! ([`guardduty`]), daily cost goes through two robust tests ([`cost`]). What a detector has to
+//! Activities go through the rules ([`RuleSet`]), GuardDuty's findings are taken over by severity
+//! (`guardduty`), daily cost goes through two robust tests ([`cost`]). What a detector has to
 //! know of the past (was this Region used before?) is looked up by [`crate::intake`] and handed in.
 
 mod cloudtrail;

@@ -1,7 +1,7 @@
 //! Daily cost → findings: days that two robust tests agree on, and services that are new.
 //!
 //! A day of a service is odd when it lies at least [`SCORE_MIN`] robust standard deviations off in
-//! the same direction for both tests of [`super::robust`] and the difference is worth telling
+//! the same direction for both tests of `robust` and the difference is worth telling
 //! (10 % and US$10 by default). A service that was never billed has no days to compare with and is
 //! told of from US$5 a day. Odd days that follow each other are one finding, whose id comes from
 //! the first of them, so that it is updated from day to day and told once.
