@@ -1,0 +1,282 @@
+//! The log of positions on disk: one writer, appended to, synced, compacted.
+//!
+//! A compact log is written beside the old one, synced, renamed over it, and the directory is
+//! synced, so that a crash at any moment leaves one of the two whole. If an append fails (a full
+//! disk), what is on disk may end in half a frame; then nothing is appended to it any more, and
+//! every later commit tries to write a compact log instead until one succeeds.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::codec::{HEADER, decode, encode};
+use crate::checkpoint::{Change, Snapshot};
+use crate::config::Persistence;
+
+/// The log, within the state directory.
+const LOG_NAME: &str = "positions.log";
+/// The lock. A file of its own, because the log is replaced by renaming.
+const LOCK_NAME: &str = "agent.lock";
+/// A log is compacted when it is this many times as long as a compact one, and at least
+/// [`COMPACT_BYTES_MIN`].
+const COMPACT_FACTOR: u64 = 8;
+/// Smaller logs are read in a moment.
+const COMPACT_BYTES_MIN: u64 = 256 * 1024;
+/// State is for the agent alone: it names files and their content's check sums.
+const FILE_MODE: u32 = 0o600;
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// Where positions are kept.
+#[derive(Debug)]
+pub(crate) struct Store {
+    snapshot: Snapshot,
+    disk: Option<Disk>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    directory: PathBuf,
+    /// The log, if it can be appended to.
+    log: Option<File>,
+    bytes: u64,
+    compact_bytes: u64,
+    _lock: File,
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Two agents would send everything twice and overwrite each other's positions.
+    #[error("{} is in use by another agent; stop it or use another state directory", .0.display())]
+    InUse(PathBuf),
+    /// The directory or a file in it cannot be used.
+    #[error("the state directory {} cannot be used", .0.display())]
+    Unusable(PathBuf, #[source] io::Error),
+}
+
+impl Store {
+    /// Opens the store and reads what it knows. Says how many bytes at its end could not be read.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(crate) fn open(persistence: &Persistence) -> Result<(Self, usize), StoreError> {
+        let (directory, writable) = match persistence {
+            Persistence::Directory(directory) => (directory, true),
+            Persistence::ReadOnly(directory) => (directory, false),
+        };
+        let unusable = |error| StoreError::Unusable(directory.clone(), error);
+        let lock = if writable {
+            Some(lock(directory)?)
+        } else {
+            None
+        };
+        let (snapshot, bad) = read(&directory.join(LOG_NAME)).map_err(unusable)?;
+        let mut store = Self {
+            snapshot,
+            disk: None,
+        };
+        if let Some(lock) = lock {
+            store.disk = Some(Disk {
+                directory: directory.clone(),
+                log: None,
+                bytes: 0,
+                compact_bytes: 0,
+                _lock: lock,
+            });
+            store.compact().map_err(unusable)?;
+        }
+        Ok((store, bad))
+    }
+
+    /// What the disk knows.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Writes changes and waits until they are on the disk.
+    ///
+    /// # Errors
+    /// When they could not be written. They are kept in memory, and the next call writes them too.
+    pub(crate) fn append(&mut self, changes: &[Change]) -> io::Result<()> {
+        for change in changes {
+            self.snapshot.apply(change);
+        }
+        let Some(disk) = &mut self.disk else {
+            return Ok(());
+        };
+        let due = disk.bytes > COMPACT_BYTES_MIN.max(disk.compact_bytes * COMPACT_FACTOR);
+        match &mut disk.log {
+            Some(log) if !due => {
+                let mut frames = Vec::new();
+                for change in changes {
+                    encode(change, &mut frames);
+                }
+                let written = log.write_all(&frames).and_then(|()| log.sync_data());
+                if written.is_err() {
+                    disk.log = None;
+                }
+                disk.bytes += frames.len() as u64;
+                written
+            }
+            _ => self.compact(),
+        }
+    }
+
+    /// Replaces the log by the shortest one that says the same.
+    fn compact(&mut self) -> io::Result<()> {
+        let Some(disk) = &mut self.disk else {
+            return Ok(());
+        };
+        let mut frames = HEADER.to_vec();
+        for change in self.snapshot.changes() {
+            encode(&change, &mut frames);
+        }
+        let path = disk.directory.join(LOG_NAME);
+        let beside = path.with_extension("new");
+        disk.log = None;
+        let mut log = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(&beside)?;
+        log.write_all(&frames)?;
+        log.sync_data()?;
+        std::fs::rename(&beside, &path)?;
+        File::open(&disk.directory)?.sync_all()?;
+        disk.log = Some(log);
+        disk.bytes = frames.len() as u64;
+        disk.compact_bytes = disk.bytes;
+        Ok(())
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let unusable = |error| StoreError::Unusable(directory.to_owned(), error);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIRECTORY_MODE)
+        .create(directory)
+        .map_err(unusable)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(directory.join(LOCK_NAME))
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+/// What a log says, and how many bytes of it could not be read.
+fn read(path: &Path) -> io::Result<(Snapshot, usize)> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
+        Err(error) => return Err(error),
+    };
+    let mut snapshot = Snapshot::default();
+    let Some(frames) = bytes.strip_prefix(HEADER) else {
+        return Ok((snapshot, bytes.len()));
+    };
+    let bad = decode(frames, |change| snapshot.apply(change));
+    Ok((snapshot, bad))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::codec::tests::change;
+    use proptest::prelude::*;
+
+    fn open(directory: &Path) -> (Store, usize) {
+        Store::open(&Persistence::Directory(directory.to_owned())).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn what_was_appended_is_there_after_any_restart_even_with_a_torn_tail(
+            runs in proptest::collection::vec(
+                proptest::collection::vec(change(), 0..8), 1..5),
+            torn in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let mut expected = Snapshot::default();
+            for changes in &runs {
+                let (mut store, bad) = open(directory.path());
+                prop_assert!(bad <= torn.len());
+                prop_assert_eq!(store.snapshot(), &expected);
+                store.append(changes).unwrap();
+                for change in changes {
+                    expected.apply(change);
+                }
+                drop(store);
+                let path = directory.path().join(LOG_NAME);
+                let mut log = OpenOptions::new().append(true).open(path).unwrap();
+                log.write_all(&torn).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_agent_on_the_same_directory_is_refused_until_the_first_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let persistence = Persistence::Directory(directory.path().to_owned());
+        let (first, _) = open(directory.path());
+        let refused = Store::open(&persistence).unwrap_err();
+        assert!(matches!(refused, StoreError::InUse(_)), "{refused}");
+        drop(first);
+        open(directory.path());
+    }
+
+    #[test]
+    fn a_dry_run_reads_and_writes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let persistence = Persistence::ReadOnly(state.clone());
+        let (mut store, _) = Store::open(&persistence).unwrap();
+        store.append(&[Change::Started(1)]).unwrap();
+        assert!(!state.exists());
+
+        open(&state).0.append(&[Change::Started(2)]).unwrap();
+        let (store, _) = Store::open(&persistence).unwrap();
+        assert!(store.snapshot().targets.contains(&2));
+    }
+
+    #[test]
+    fn a_failed_append_is_made_good_by_the_next_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(directory.path());
+        // A log that is open for reading only fails like a full disk does.
+        let disk = store.disk.as_mut().unwrap();
+        disk.log = Some(File::open(directory.path().join(LOG_NAME)).unwrap());
+        assert!(store.append(&[Change::Started(1)]).is_err());
+        store.append(&[Change::Started(2)]).unwrap();
+        drop(store);
+        let (store, _) = open(directory.path());
+        assert_eq!(
+            store.snapshot().targets.iter().collect::<Vec<_>>(),
+            [&1, &2]
+        );
+    }
+
+    #[test]
+    fn a_long_log_is_compacted() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(directory.path());
+        let many = vec![Change::Started(1); 1000];
+        for _ in 0..40 {
+            store.append(&many).unwrap();
+        }
+        let bytes = std::fs::metadata(directory.path().join(LOG_NAME))
+            .unwrap()
+            .len();
+        assert!(bytes < 2 * COMPACT_BYTES_MIN, "{bytes}");
+    }
+}

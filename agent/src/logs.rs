@@ -1,0 +1,251 @@
+//! The road of logs, put together: files → batches → CloudWatch Logs → positions.
+//!
+//! At least once: a line is sent again after a crash if its position was not yet on disk, and a
+//! line is never passed over. Memory between reading and acceptance is bounded by one number of
+//! the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_aws::LogsApi;
+use plimsoll_core::backoff::Backoff;
+use plimsoll_core::clock::Clock;
+use plimsoll_core::queue::{Receiver, bounded};
+use plimsoll_core::shutdown::Shutdown;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::checkpoint::{Committer, Ledger, Store, StoreError};
+use crate::config::{LogsConfig, Persistence};
+use crate::deadletter::DeadLetters;
+use crate::health::Health;
+use crate::record::Chunk;
+use crate::sink::logs::{Creator, Putter, Sink, SinkOptions};
+use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing};
+
+/// Rounds are at least this far apart unless there is more to read. Ten wake-ups a second on the
+/// busiest file cost a tenth of a percent of a core and no line waits noticeably.
+const GAP: Duration = Duration::from_millis(100);
+/// How often shapes of files are compared. It bounds the delay where no notification comes: on
+/// network file systems, and for rotated files that are still written to.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Writers reopen their log within seconds after it was rotated.
+const ROTATE_WAIT: Duration = Duration::from_secs(30);
+/// The share of the bytes in flight that may wait in open batches. The rest is for batches on their
+/// way and for what was read meanwhile.
+const OPEN_SHARE: usize = 4;
+/// A permission that is missing is tried again about twice a minute: soon enough after someone has
+/// given it, seldom enough not to fill a trail of refused calls.
+const DENIED_BASE: Duration = Duration::from_secs(5);
+const DENIED_MAX: Duration = Duration::from_mins(1);
+
+/// When the road ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After a shutdown was asked for and everything that was read is settled.
+    Follow,
+    /// When every file that matches was read to its end, unfinished line included, and everything
+    /// is settled.
+    Once,
+}
+
+/// Why logs cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A glob is not valid.
+    #[error("a glob of a file target is not valid")]
+    Glob(#[from] glob::PatternError),
+    /// The state directory is in use or unusable.
+    #[error("{0}")]
+    State(String),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        use std::error::Error as _;
+        let cause = error.source().map(|cause| format!(": {cause}"));
+        Self::State(format!("{error}{}", cause.unwrap_or_default()))
+    }
+}
+
+/// What was done, from the start of the road to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogsSummary {
+    /// Complete lines that were read.
+    pub lines: u64,
+    /// Events that were accepted. A line longer than an event is several.
+    pub events_sent: u64,
+    /// Events that were refused and kept as dead letters.
+    pub events_rejected: u64,
+    /// Files that were followed.
+    pub files: u64,
+    /// Bytes that were read and are neither accepted nor kept; zero unless the road was cut off.
+    pub unsent_bytes: u64,
+}
+
+/// What tests make faster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    pub(crate) timing: Timing,
+    pub(crate) backoff: Backoff,
+    pub(crate) denied_backoff: Backoff,
+}
+
+impl Tuning {
+    fn of(config: &LogsConfig) -> Self {
+        Self {
+            timing: Timing {
+                gap: GAP,
+                sweep: SWEEP_INTERVAL,
+                rescan: config.rescan_interval,
+                rotate_wait: ROTATE_WAIT,
+            },
+            backoff: Backoff::default(),
+            denied_backoff: Backoff::new(DENIED_BASE, DENIED_MAX).unwrap_or_default(),
+        }
+    }
+}
+
+/// Starts to follow files. The task can be aborted at any time without losing a line: positions
+/// are committed about once a second, and what is not committed is sent again after a restart.
+///
+/// Must be called within a tokio runtime with I/O and time. Reading the state directory blocks for
+/// a moment.
+///
+/// # Errors
+/// See [`StartError`].
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the world is an argument: each is a part of it"
+)]
+pub fn start<A: LogsApi>(
+    config: LogsConfig,
+    persistence: &Persistence,
+    mode: Mode,
+    api: Arc<A>,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    seed: u64,
+    shutdown: Shutdown,
+) -> Result<JoinHandle<LogsSummary>, StartError> {
+    let world = World {
+        api,
+        clock,
+        health,
+        seed,
+        shutdown,
+    };
+    let tuning = Tuning::of(&config);
+    start_tuned(config, persistence, mode, world, tuning)
+}
+
+/// What a road is given besides its configuration.
+#[derive(Debug)]
+pub(crate) struct World<A> {
+    pub(crate) api: Arc<A>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) seed: u64,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// [`start`], with what tests make faster.
+pub(crate) fn start_tuned<A: LogsApi>(
+    config: LogsConfig,
+    persistence: &Persistence,
+    mode: Mode,
+    world: World<A>,
+    tuning: Tuning,
+) -> Result<JoinHandle<LogsSummary>, StartError> {
+    let once = mode == Mode::Once;
+    let in_flight_bytes_max = config.in_flight_bytes_max;
+    let (ledger, committer) = open_positions(persistence, &world.health)?;
+    // A round is read before it is booked, so it is taken off the bound.
+    let round = u32::try_from(ROUND_BYTES).unwrap_or(u32::MAX);
+    let queued = in_flight_bytes_max.saturating_sub(round);
+    let (queue, receiver) = bounded(queued.max(in_flight_bytes_max / 2));
+    let options = SinkOptions {
+        flush_interval: config.flush_interval,
+        puts_max: config.puts_in_flight_max,
+        open_bytes_max: in_flight_bytes_max as usize / OPEN_SHARE,
+        backoff: tuning.backoff,
+        denied_backoff: tuning.denied_backoff,
+        seed: world.seed,
+    };
+    let dead_letters = DeadLetters::new(
+        persistence,
+        config.dead_letter_bytes_max,
+        Arc::clone(&world.health),
+    );
+    let putter = Putter {
+        api: world.api,
+        creator: Creator::default(),
+        ledger: Arc::clone(&ledger),
+        dead_letters: Arc::new(dead_letters),
+        health: Arc::clone(&world.health),
+    };
+    let sink = Sink::new(putter, Arc::clone(&world.clock), options);
+    let source = Source {
+        reader: Reader::new(
+            Targets::new(config.files)?,
+            ledger,
+            Arc::clone(&world.health),
+            world.clock,
+            tuning.timing,
+            once,
+        ),
+        queue,
+        committer: committer.clone(),
+        shutdown: world.shutdown,
+        timing: tuning.timing,
+        once,
+        last_bytes_max: in_flight_bytes_max as usize,
+    };
+    let run = run(source, sink, receiver, committer, world.health);
+    Ok(tokio::spawn(run))
+}
+
+/// Opens the state directory and goes on from what it knows.
+fn open_positions(
+    persistence: &Persistence,
+    health: &Arc<Health>,
+) -> Result<(Arc<Ledger>, Committer), StartError> {
+    let (store, bad_bytes) = Store::open(persistence)?;
+    if bad_bytes > 0 {
+        health.problems.add("checkpoint_damaged", 1);
+        log::warn!(
+            "the last {bad_bytes} bytes of the positions could not be read, as after a crash; \
+             lines since then are sent again"
+        );
+    }
+    let ledger = Arc::new(Ledger::new(store.snapshot().clone()));
+    let committer = Committer::new(Arc::clone(&ledger), store, Arc::clone(health));
+    Ok((ledger, committer))
+}
+
+/// Runs until everything has drained. All tasks belong to this one: if it is aborted, all stop.
+async fn run<A: LogsApi>(
+    source: Source,
+    sink: Sink<A>,
+    receiver: Receiver<Chunk>,
+    committer: Committer,
+    health: Arc<Health>,
+) -> LogsSummary {
+    let mut reading = JoinSet::new();
+    reading.spawn(source.run());
+    let mut committing = JoinSet::new();
+    committing.spawn(committer.clone().run());
+    sink.run(receiver).await;
+    let files = reading.join_next().await;
+    committing.shutdown().await;
+    committer.commit().await;
+    LogsSummary {
+        lines: health.lines_read.value(),
+        events_sent: health.events_sent.value(),
+        events_rejected: health.events_rejected.total(),
+        files: files.and_then(Result::ok).unwrap_or(0),
+        unsent_bytes: health.queue_bytes.value(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Where records leave the agent.
+
+pub(crate) mod logs;
+pub(crate) mod metrics;

@@ -1,0 +1,6 @@
+//! Where records enter the agent.
+//!
+//! A source turns input into chunks of records with a stream and a position and puts them into the
+//! queue. It names no sink, and it is the only thing that hears a shutdown.
+
+pub(crate) mod file;

@@ -1,0 +1,145 @@
+//! Files that are followed while they grow, by glob.
+//!
+//! The file is the buffer: nothing is spooled, and a file is read no faster than its lines are
+//! accepted. Changes are noticed by a hint from the kernel and, whatever becomes of hints, by a
+//! sweep every few seconds. Reading is blocking and happens away from the runtime, one bounded
+//! round at a time.
+
+mod discover;
+pub(crate) mod identity;
+mod lines;
+mod reader;
+mod tail;
+mod watch;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use plimsoll_core::queue::Sender;
+use plimsoll_core::shutdown::Shutdown;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, sleep_until};
+
+pub(crate) use discover::Targets;
+use reader::Round;
+pub(crate) use reader::{ROUND_BYTES, Reader, Timing};
+
+use crate::checkpoint::Committer;
+use crate::record::Chunk;
+
+/// Everything the source needs besides the files.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Reads the files.
+    pub(crate) reader: Reader,
+    /// Where chunks go; waits when it is full.
+    pub(crate) queue: Sender<Chunk>,
+    /// Brings new files to disk before they are read.
+    pub(crate) committer: Committer,
+    /// Tells when to stop.
+    pub(crate) shutdown: Shutdown,
+    /// See [`Timing::gap`].
+    pub(crate) timing: Timing,
+    /// Whether to end when every file was read to its end.
+    pub(crate) once: bool,
+    /// Bytes that are still read after a shutdown was asked for.
+    pub(crate) last_bytes_max: usize,
+}
+
+impl Source {
+    /// Follows files until a shutdown is asked for (or, once, until all are read), and says how
+    /// many were followed. What was written before the shutdown is still read, within
+    /// `last_bytes_max`; what is beyond it waits in the file.
+    pub(crate) async fn run(self) -> u64 {
+        let Self {
+            mut reader,
+            queue,
+            committer,
+            mut shutdown,
+            timing,
+            once,
+            last_bytes_max,
+        } = self;
+        let hints = reader
+            .watch()
+            .and_then(|watch| readiness(watch.descriptor()));
+        let mut left = None;
+        loop {
+            if left.is_none() && shutdown.is_requested() {
+                left = Some(last_bytes_max);
+                reader.look_once_more(Instant::now());
+            }
+            let begun = Instant::now();
+            let Some((back, round)) = in_background(reader, begun).await else {
+                return 0;
+            };
+            reader = back;
+            if round.opened {
+                committer.commit().await;
+            }
+            let Round {
+                chunks,
+                more,
+                drained,
+                wake,
+                ..
+            } = round;
+            for chunk in chunks {
+                let bytes = chunk.booked_bytes();
+                left = left.map(|left: usize| left.saturating_sub(bytes));
+                if queue.send(chunk, bytes).await.is_err() {
+                    return reader.followed();
+                }
+            }
+            let ends = left.is_some_and(|left| left == 0 || !more) || (once && drained);
+            if ends {
+                return reader.followed();
+            }
+            if !more {
+                tokio::select! {
+                    () = shutdown.requested(), if left.is_none() => {}
+                    () = hinted(hints.as_ref()) => sleep_until(begun + timing.gap).await,
+                    () = sleep_until(wake) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Lets the runtime tell when the descriptor has hints; without that, files are swept.
+#[expect(
+    deprecated,
+    reason = "its unsafe successor asks that the descriptor stays open and the same as long as \
+              this lives, which a shared OwnedFd does by its type"
+)]
+fn readiness(descriptor: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
+    AsyncFd::with_interest(descriptor, Interest::READABLE).ok()
+}
+
+/// One round, away from the runtime.
+async fn in_background(mut reader: Reader, now: Instant) -> Option<(Reader, Round)> {
+    let round = tokio::task::spawn_blocking(move || {
+        let round = reader.round(now);
+        (reader, round)
+    });
+    match round.await {
+        Ok(round) => Some(round),
+        Err(error) => {
+            log::error!("reading files has failed: {error}");
+            None
+        }
+    }
+}
+
+/// Completes when there are hints. They are taken by the next round, so readiness is cleared
+/// before it: what comes later makes the descriptor ready again.
+async fn hinted(hints: Option<&AsyncFd<Arc<OwnedFd>>>) {
+    let Some(hints) = hints else {
+        return std::future::pending().await;
+    };
+    match hints.readable().await {
+        Ok(mut ready) => ready.clear_ready(),
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,331 @@
+//! All followed files, and one round over them.
+//!
+//! A round is blocking and bounded: it takes hints, looks for files when that is due, and reads
+//! files in turn until it has read [`ROUND_BYTES`] or nothing more is there. Between rounds the
+//! caller waits; so the runtime never waits for a disk, and no thread exists per file.
+
+mod follow;
+mod rotate;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use plimsoll_core::clock::{Clock, UnixMillis};
+use tokio::time::Instant;
+
+use crate::checkpoint::Ledger;
+use crate::health::Health;
+use crate::record::{Buffers, Chunk, FileId, Stream};
+use crate::source::file::discover::Targets;
+use crate::source::file::identity::Identity;
+use crate::source::file::tail::{BUFFER_BYTES, TURN_BYTES, Tail, Turn};
+use crate::source::file::watch::{Hint, Watch};
+
+/// What one round reads, longer lines aside: long enough that handing a round to another thread
+/// does not show, short enough that the sink is never kept waiting for long.
+pub(crate) const ROUND_BYTES: usize = 4 * TURN_BYTES;
+/// What is read ahead for a stream whose calls keep failing. Without this bound the first stream
+/// without permission would take all memory in flight and stop all others.
+const STUCK_BYTES_MAX: u64 = 256 * 1024;
+/// How soon a stream whose calls keep failing is looked at again.
+const STUCK_WAIT: Duration = Duration::from_millis(250);
+/// How far the clock may go back without being followed. Events may lie two hours in the future,
+/// so within this bound the time of the last event is kept and order is not disturbed.
+const CLOCK_BACK_MAX: Duration = Duration::from_hours(1);
+/// Paths whose trouble was told and is not told again. Beyond it some are told twice.
+const TROUBLED_MAX: usize = 1024;
+
+/// How often what is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// The shortest time between two rounds unless there is more to read: hints that arrive
+    /// meanwhile are taken together.
+    pub(crate) gap: Duration,
+    /// How often every file's shape is compared, for what no hint told.
+    pub(crate) sweep: Duration,
+    /// How often directories are looked through.
+    pub(crate) rescan: Duration,
+    /// How long a rotated file must be quiet before it is closed: its writer may keep it open
+    /// until it is told to reopen its log.
+    pub(crate) rotate_wait: Duration,
+}
+
+/// All followed files.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    targets: Targets,
+    ledger: Arc<Ledger>,
+    health: Arc<Health>,
+    clock: Arc<dyn Clock>,
+    timing: Timing,
+    /// Everything is read once, to its end, and unfinished lines too.
+    once: bool,
+    tails: BTreeMap<FileId, Tail>,
+    by_identity: HashMap<Identity, FileId>,
+    by_path: HashMap<PathBuf, FileId>,
+    /// Files that wait for a turn, in order.
+    turns: VecDeque<FileId>,
+    streams: HashMap<(String, String), Arc<Stream>>,
+    stream_numbers: u64,
+    buffers: Arc<Buffers>,
+    watch: Option<Watch>,
+    scans: u64,
+    scan_due: Instant,
+    sweep_due: Instant,
+    stamp: UnixMillis,
+    clock_seen: UnixMillis,
+    troubled: HashSet<PathBuf>,
+    followed: u64,
+    /// Whether files were opened that the disk may not know yet.
+    opened: bool,
+}
+
+/// What a round came to.
+#[derive(Debug)]
+pub(crate) struct Round {
+    /// Lines, by file.
+    pub(crate) chunks: Vec<Chunk>,
+    /// Whether there is more to read now.
+    pub(crate) more: bool,
+    /// Whether nothing at all waits to be read.
+    pub(crate) drained: bool,
+    /// When to look again if no hint comes.
+    pub(crate) wake: Instant,
+    /// Files are followed that were not known. They must be committed before their lines are sent:
+    /// a file that the disk does not know cannot be found again under another name.
+    pub(crate) opened: bool,
+}
+
+impl Reader {
+    /// A reader that has looked at nothing yet.
+    pub(crate) fn new(
+        targets: Targets,
+        ledger: Arc<Ledger>,
+        health: Arc<Health>,
+        clock: Arc<dyn Clock>,
+        timing: Timing,
+        once: bool,
+    ) -> Self {
+        let now = Instant::now();
+        let watch = (!once).then(Watch::new).and_then(|watch| match watch {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                health.problems.add("no_notification", 1);
+                log::warn!("the kernel gives no change notifications, files are polled: {error}");
+                None
+            }
+        });
+        Self {
+            targets,
+            ledger,
+            health,
+            timing,
+            once,
+            tails: BTreeMap::new(),
+            by_identity: HashMap::new(),
+            by_path: HashMap::new(),
+            turns: VecDeque::new(),
+            streams: HashMap::new(),
+            stream_numbers: 0,
+            buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
+            watch,
+            scans: 0,
+            scan_due: now,
+            sweep_due: now,
+            stamp: UnixMillis(i64::MIN),
+            clock_seen: UnixMillis(i64::MIN),
+            clock,
+            troubled: HashSet::new(),
+            followed: 0,
+            opened: false,
+        }
+    }
+
+    /// The watch, for waiting on it.
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
+    }
+
+    /// How many files were followed since the start.
+    pub(crate) fn followed(&self) -> u64 {
+        self.followed
+    }
+
+    /// One round.
+    pub(crate) fn round(&mut self, now: Instant) -> Round {
+        self.take_hints(now);
+        if self.scan_due <= now {
+            self.scan(now);
+            self.scan_due = now + self.timing.rescan;
+            if self.opened {
+                return self.outcome(now, Vec::new(), 0);
+            }
+        }
+        if self.sweep_due <= now {
+            if !self.once {
+                self.sweep(now);
+            }
+            self.sweep_due = now + self.timing.sweep;
+        }
+        self.tell_time();
+        let mut chunks = Vec::new();
+        let (mut read, mut passed) = (0, 0);
+        while read < ROUND_BYTES && passed < self.turns.len() {
+            let Some(id) = self.turns.pop_front() else {
+                break;
+            };
+            if let Some(turn) = self.turn(id, now) {
+                passed = 0;
+                read += turn.read;
+                chunks.extend(turn.chunk);
+            } else {
+                passed += 1;
+                self.turns.push_back(id);
+            }
+        }
+        self.outcome(now, chunks, passed)
+    }
+
+    /// Lets every file have its turn once more, for what was written since its last one.
+    pub(crate) fn look_once_more(&mut self, now: Instant) {
+        self.sweep_due = now;
+        self.scan_due = now;
+    }
+
+    fn outcome(&mut self, now: Instant, chunks: Vec<Chunk>, passed: usize) -> Round {
+        let opened = std::mem::take(&mut self.opened);
+        let mut wake = self.scan_due.min(self.sweep_due);
+        if passed > 0 {
+            wake = wake.min(now + STUCK_WAIT);
+        }
+        Round {
+            chunks,
+            more: self.turns.len() > passed,
+            drained: self.turns.is_empty(),
+            wake,
+            opened,
+        }
+    }
+
+    /// Gives a file its turn; `None` if its stream may not read ahead now.
+    fn turn(&mut self, id: FileId, now: Instant) -> Option<Turn> {
+        let Some(tail) = self.tails.get_mut(&id) else {
+            return Some(Turn::default());
+        };
+        if tail.stream.stuck.load(Ordering::Relaxed)
+            && tail.stream.unsent_bytes() >= STUCK_BYTES_MAX
+        {
+            return None;
+        }
+        let turn = match tail.turn(self.stamp, &self.buffers) {
+            Ok(turn) => turn,
+            Err(error) => {
+                tail.queued = false;
+                // Another shape than any file has: the next sweep tries again.
+                tail.shape.written = i128::MIN;
+                let path = Arc::clone(&tail.path);
+                self.trouble(&path, "file_unreadable", &error);
+                return Some(Turn::default());
+            }
+        };
+        if turn.read > 0 {
+            tail.changed = now;
+        }
+        if turn.replaced {
+            self.restart(id, now);
+        } else if turn.more {
+            self.turns.push_back(id);
+        } else {
+            tail.queued = false;
+        }
+        if let Some((from, to)) = turn.skipped
+            && let Some(tail) = self.tails.get(&id)
+        {
+            self.ledger.acknowledge(id, from, to, tail.guard);
+        }
+        self.count(&turn);
+        Some(turn)
+    }
+
+    fn count(&self, turn: &Turn) {
+        let health = &self.health;
+        let lines = turn.chunk.as_ref().map_or(0, |chunk| chunk.lines.len()) as u64;
+        health.lines_read.add(lines.saturating_sub(turn.splits));
+        health.bytes_read.add(turn.read as u64);
+        if turn.empty > 0 && health.problems.add("empty_line", turn.empty) {
+            log::info!("empty lines are left out: CloudWatch Logs refuses them");
+        }
+        if turn.splits > 0 && health.problems.add("line_split", turn.splits) {
+            log::info!("lines longer than an event may be are sent in parts");
+        }
+        for oddity in turn.oddities.iter().flatten() {
+            health.problems.add(oddity, 1);
+        }
+    }
+
+    /// Takes the time of this round's lines. It does not go back unless the clock does so by more
+    /// than the limits of CloudWatch Logs leave room for.
+    fn tell_time(&mut self) {
+        let now = self.clock.now();
+        if now < self.clock_seen && self.health.problems.add("clock_backwards", 1) {
+            log::warn!("the clock went backwards; events keep the time of the one before them");
+        }
+        self.clock_seen = now;
+        if now >= self.stamp || self.stamp.since(now) > CLOCK_BACK_MAX {
+            self.stamp = now;
+        }
+    }
+
+    fn take_hints(&mut self, now: Instant) {
+        let Some(mut watch) = self.watch.take() else {
+            return;
+        };
+        watch.drain(|hint| match hint {
+            Hint::Written(path) => match self.by_path.get(&path) {
+                Some(id) => self.queue(*id),
+                None if self.targets.matches(&path) => self.scan_due = now,
+                None => {}
+            },
+            Hint::Renamed(path) => {
+                let known = self.by_path.contains_key(&path);
+                if known || self.targets.matches(&path) || path.is_dir() {
+                    self.scan_due = now;
+                }
+            }
+            Hint::Everything => self.look_once_more(now),
+        });
+        self.watch = Some(watch);
+    }
+
+    /// Lets a file wait for its turn.
+    fn queue(&mut self, id: FileId) {
+        if let Some(tail) = self.tails.get_mut(&id)
+            && !tail.queued
+        {
+            tail.queued = true;
+            self.turns.push_back(id);
+        }
+    }
+
+    /// Counts what is wrong with a path and tells it once, until it is right again.
+    fn trouble(&mut self, path: &Path, reason: &'static str, error: &std::io::Error) {
+        if self.troubled.contains(path) {
+            return;
+        }
+        if self.troubled.len() >= TROUBLED_MAX {
+            self.troubled.clear();
+        }
+        self.troubled.insert(path.to_owned());
+        self.health.problems.add(reason, 1);
+        log::warn!(
+            "{} is skipped until it can be read: {error}",
+            path.display()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Looking for files, and where to begin in one that was found.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plimsoll_aws::limits::logs::NAME_CHARS_MAX;
+use tokio::time::Instant;
+
+use super::Reader;
+use crate::checkpoint::Resumed;
+use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
+use crate::source::file::identity::{Identity, Shape, guard_at, guard_holds, open};
+use crate::source::file::tail::Tail;
+
+/// The one placeholder of a stream's name that differs from file to file.
+const FILE_NAME: &str = "{file_name}";
+
+/// Where to begin in a file.
+pub(super) struct Place {
+    pub(super) id: FileId,
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) guard: Guard,
+}
+
+impl Reader {
+    /// Looks for files: follows new ones, and notes which ones no path leads to any more.
+    pub(super) fn scan(&mut self, now: Instant) {
+        self.scans += 1;
+        let scan = self.targets.scan();
+        self.by_path.clear();
+        for (target, path) in scan.files {
+            match self.found(target, &path, now) {
+                Ok(()) => {
+                    self.troubled.remove(&path);
+                }
+                // It went away between two looks, which is nobody's trouble.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.trouble(&path, "file_unreadable", &error),
+            }
+        }
+        for (path, error) in &scan.unreadable {
+            self.trouble(path, "directory_unreadable", error);
+        }
+        if self.scans == 1 {
+            self.look_for_lost(now);
+            for target in self.targets.all() {
+                self.ledger.start(target.key);
+            }
+            self.opened = true;
+        }
+        self.detach(&scan.unreadable, now);
+        self.streams
+            .retain(|_, stream| Arc::strong_count(stream) > 1);
+        self.health.files.set(self.tails.len() as u64);
+        let failed = self
+            .watch
+            .as_mut()
+            .and_then(|watch| watch.set(&scan.directories));
+        if let Some((path, error)) = failed
+            && self.health.problems.add("no_notification", 1)
+        {
+            log::warn!(
+                "{} cannot be watched and is polled: {error}",
+                path.display()
+            );
+        }
+    }
+
+    /// A path of the configuration exists.
+    fn found(&mut self, target: usize, path: &Path, now: Instant) -> io::Result<()> {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.is_file() || self.recognise(path, &metadata) {
+            return Ok(());
+        }
+        let Some((file, metadata)) = open(path)? else {
+            return Ok(());
+        };
+        if self.recognise(path, &metadata) {
+            return Ok(());
+        }
+        let identity = Identity::of(&metadata);
+        let place = match self.known(&file, &identity)? {
+            Some(place) => place,
+            None => self.beginning(target, path, &file, &metadata)?,
+        };
+        let id = place.id;
+        self.follow(target, file, identity, place, now);
+        self.by_path.insert(path.to_owned(), id);
+        Ok(())
+    }
+
+    /// Whether the file is followed already, be it under another name.
+    fn recognise(&mut self, path: &Path, metadata: &Metadata) -> bool {
+        let Some(id) = self.by_identity.get(&Identity::of(metadata)) else {
+            return false;
+        };
+        let Some(tail) = self.tails.get_mut(id) else {
+            return false;
+        };
+        tail.scan = self.scans;
+        tail.detached = None;
+        self.by_path.insert(path.to_owned(), *id);
+        true
+    }
+
+    /// The position of a file that an earlier run of the agent has read.
+    fn known(&mut self, file: &File, identity: &Identity) -> io::Result<Option<Place>> {
+        let known = self
+            .ledger
+            .find(identity, |id| self.tails.contains_key(&id));
+        let Some(Resumed { id, entry }) = known else {
+            return Ok(None);
+        };
+        if !guard_holds(file, entry.offset, entry.guard)? {
+            self.ledger.forget(id);
+            self.tell_truncated(&entry.path);
+            return Ok(None);
+        }
+        self.ledger.reopen(id, *identity);
+        Ok(Some(Place {
+            id,
+            path: entry.path,
+            offset: entry.offset,
+            guard: entry.guard,
+        }))
+    }
+
+    /// Where to begin in a file that was never read: at its start, unless it was there before the
+    /// agent first ran and the target says otherwise.
+    fn beginning(
+        &mut self,
+        target: usize,
+        path: &Path,
+        file: &File,
+        metadata: &Metadata,
+    ) -> io::Result<Place> {
+        let skip = self.targets.all().get(target).is_some_and(|target| {
+            self.scans == 1 && target.starts_at_end() && !self.ledger.has_started(target.key)
+        });
+        let at_end = if skip {
+            let size = metadata.len();
+            guard_at(file, size, GUARD_BYTES)?.map(|guard| (size, guard))
+        } else {
+            None
+        };
+        let (offset, guard) = at_end.unwrap_or_default();
+        let identity = Identity::of(metadata);
+        self.opened = true;
+        Ok(Place {
+            id: self.ledger.open(identity, path, offset, guard),
+            path: path.to_owned(),
+            offset,
+            guard,
+        })
+    }
+
+    /// Follows a file from `place` on.
+    pub(super) fn follow(
+        &mut self,
+        target: usize,
+        file: File,
+        identity: Identity,
+        place: Place,
+        now: Instant,
+    ) {
+        let Some(stream) = self.stream(target, &place.path) else {
+            return;
+        };
+        let tail = Tail {
+            id: place.id,
+            identity,
+            path: Arc::from(place.path),
+            stream,
+            file,
+            offset: place.offset,
+            guard: place.guard,
+            shape: Shape::default(),
+            queued: false,
+            detached: None,
+            changed: now,
+            scan: self.scans,
+            last: self.once,
+            told: [false; 2],
+        };
+        self.followed += 1;
+        self.by_identity.insert(identity, tail.id);
+        self.tails.insert(tail.id, tail);
+        self.queue(place.id);
+    }
+
+    /// The stream of a file, shared with other files of the same stream.
+    fn stream(&mut self, target: usize, path: &Path) -> Option<Arc<Stream>> {
+        let config = &self.targets.all().get(target)?.config;
+        let name = stream_name(&config.stream, path);
+        let key = (config.group.name.clone(), name);
+        if let Some(stream) = self.streams.get(&key) {
+            return Some(Arc::clone(stream));
+        }
+        self.stream_numbers += 1;
+        let stream = Stream::new(self.stream_numbers, config.group.clone(), &key.1);
+        let stream = Arc::new(stream);
+        self.streams.insert(key, Arc::clone(&stream));
+        Some(stream)
+    }
+}
+
+/// Fills in the name of the file. A stream's name takes any character but `:` and `*`.
+fn stream_name(template: &str, path: &Path) -> String {
+    if !template.contains(FILE_NAME) {
+        return template.to_owned();
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    template
+        .replace(FILE_NAME, &name.replace([':', '*'], "_"))
+        .chars()
+        .take(NAME_CHARS_MAX)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streams_name_takes_the_files_name_and_stays_valid() {
+        let check = |template: &str, path: &str, name: &str| {
+            assert_eq!(stream_name(template, Path::new(path)), name);
+        };
+        check("i-1/{file_name}", "/var/log/app.log", "i-1/app.log");
+        check("fixed", "/var/log/app.log", "fixed");
+        check("{file_name}", "/var/log/a:b*c", "a_b_c");
+        check(
+            "{file_name}",
+            &format!("/{}", "x".repeat(600)),
+            &"x".repeat(512),
+        );
+    }
+}

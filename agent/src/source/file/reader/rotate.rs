@@ -1,0 +1,196 @@
+//! Files that lose their name, their content, or their reader.
+//!
+//! A renamed or deleted file is read on through its open descriptor: its writer may not have
+//! noticed. It is closed when it is read to its end, has been quiet for a while, and everything in
+//! it is delivered. A truncated file begins anew. A file that was renamed while the agent was not
+//! running is looked for in its directory, under any name.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+use tokio::time::Instant;
+
+use super::Reader;
+use super::follow::Place;
+use crate::checkpoint::{Resumed, directory};
+use crate::record::{FileId, Guard};
+use crate::source::file::identity::{Identity, Shape, guard_holds, open};
+
+impl Reader {
+    /// Notes which files the last scan did not find. Those in a directory that could not be read
+    /// stay as they are.
+    pub(super) fn detach(&mut self, unreadable: &[(PathBuf, io::Error)], now: Instant) {
+        let scan = self.scans;
+        let mut detached = Vec::new();
+        for (id, tail) in &mut self.tails {
+            let hidden = unreadable
+                .iter()
+                .any(|(path, _)| tail.path.starts_with(path));
+            if tail.scan != scan && tail.detached.is_none() && !hidden {
+                tail.detached = Some(now);
+                detached.push(*id);
+            }
+        }
+        for id in detached {
+            self.queue(id);
+        }
+    }
+
+    /// Compares every file with what was last seen of it, and closes rotated ones that are done.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        let (mut changed, mut done) = (Vec::new(), Vec::new());
+        for (id, tail) in &mut self.tails {
+            let Ok(shape) = Shape::of(&tail.file) else {
+                continue;
+            };
+            if shape != tail.shape {
+                tail.changed = now;
+                changed.push(*id);
+                continue;
+            }
+            let quiet_since = tail.detached.map(|since| since.max(tail.changed));
+            let quiet = quiet_since.is_some_and(|at| now - at >= self.timing.rotate_wait);
+            if tail.queued || !quiet {
+                continue;
+            }
+            if shape.size > tail.offset {
+                tail.last = true;
+                changed.push(*id);
+            } else if self.ledger.position(*id).is_none_or(|at| at == tail.offset) {
+                done.push((*id, shape.unlinked));
+            }
+        }
+        for id in changed {
+            self.queue(id);
+        }
+        for (id, unlinked) in done {
+            self.close(id, unlinked);
+        }
+    }
+
+    fn close(&mut self, id: FileId, unlinked: bool) {
+        let Some(tail) = self.tails.remove(&id) else {
+            return;
+        };
+        if self.by_identity.get(&tail.identity) == Some(&id) {
+            self.by_identity.remove(&tail.identity);
+        }
+        if unlinked {
+            self.ledger.forget(id);
+        } else {
+            self.ledger.park(id);
+        }
+        self.health.files.set(self.tails.len() as u64);
+        log::debug!(
+            "{} was rotated and is delivered to its end",
+            tail.path.display()
+        );
+    }
+
+    /// Begins a truncated file anew, as another incarnation.
+    pub(super) fn restart(&mut self, id: FileId, now: Instant) {
+        let Some(mut tail) = self.tails.remove(&id) else {
+            return;
+        };
+        self.tell_truncated(&tail.path);
+        self.ledger.forget(id);
+        self.opened = true;
+        tail.id = self
+            .ledger
+            .open(tail.identity, &tail.path, 0, Guard::default());
+        tail.offset = 0;
+        tail.guard = Guard::default();
+        tail.shape = Shape::default();
+        tail.changed = now;
+        tail.queued = false;
+        let new = tail.id;
+        self.by_identity.insert(tail.identity, new);
+        for known in self.by_path.values_mut().filter(|known| **known == id) {
+            *known = new;
+        }
+        self.tails.insert(new, tail);
+        self.queue(new);
+    }
+
+    pub(super) fn tell_truncated(&self, path: &Path) {
+        self.health.problems.add("truncated", 1);
+        log::info!(
+            "{} was truncated or replaced and is read from its start",
+            path.display()
+        );
+    }
+
+    /// Looks for files that an earlier run has followed and that no path leads to now.
+    pub(super) fn look_for_lost(&mut self, now: Instant) {
+        for lost in self.ledger.unclaimed(|id| self.tails.contains_key(&id)) {
+            let Some(target) = self.targets.target_of(&lost.entry.path) else {
+                // The configuration no longer wants it. It may want it again.
+                self.ledger.park(lost.id);
+                continue;
+            };
+            match find(&lost) {
+                Ok(Some((file, identity))) => self.take_up(target, lost, file, identity, now),
+                Ok(None) => {
+                    self.ledger.forget(lost.id);
+                    self.health.problems.add("file_gone", 1);
+                    log::info!(
+                        "{} went away while the agent was not running",
+                        lost.entry.path.display()
+                    );
+                }
+                Err(error) => {
+                    let path = directory(&lost.entry);
+                    self.trouble(&path, "directory_unreadable", &error);
+                }
+            }
+        }
+    }
+
+    fn take_up(
+        &mut self,
+        target: usize,
+        lost: Resumed,
+        file: File,
+        identity: Identity,
+        now: Instant,
+    ) {
+        self.ledger.reopen(lost.id, identity);
+        let place = Place {
+            id: lost.id,
+            path: lost.entry.path,
+            offset: lost.entry.offset,
+            guard: lost.entry.guard,
+        };
+        self.follow(target, file, identity, place, now);
+        if let Some(tail) = self.tails.get_mut(&lost.id) {
+            tail.detached = Some(now);
+        }
+    }
+}
+
+/// Looks for a file under another name in its directory. `None` if it is not there, or is no
+/// longer the file whose position is known.
+fn find(lost: &Resumed) -> io::Result<Option<(File, Identity)>> {
+    let directory = match std::fs::read_dir(directory(&lost.entry)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    for candidate in directory {
+        let candidate = candidate?;
+        if candidate.ino() != lost.entry.identity.inode {
+            continue;
+        }
+        let Some((file, metadata)) = open(&candidate.path())? else {
+            continue;
+        };
+        let identity = Identity::of(&metadata);
+        if identity.could_be(&lost.entry.identity)
+            && guard_holds(&file, lost.entry.offset, lost.entry.guard)?
+        {
+            return Ok(Some((file, identity)));
+        }
+    }
+    Ok(None)
+}
