@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod counter;
+pub mod json;
 pub mod logging;
 pub mod price;
 pub mod queue;
