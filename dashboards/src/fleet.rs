@@ -60,13 +60,13 @@ mod tests {
     fn the_committed_dashboard_is_the_generated_one() {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("generated/fleet.json");
         let generated = fleet(&example()).to_pretty_json().unwrap();
-        if std::env::var_os("PLIMSOLL_REGENERATE").is_some() {
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
             std::fs::write(&path, &generated).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == generated,
-            "{} is out of date: run the tests once with PLIMSOLL_REGENERATE=1 and review the diff",
+            "{} is out of date: run the tests once with UPDATE_GENERATED=1 and review the diff",
             path.display()
         );
     }
