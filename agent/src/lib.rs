@@ -1,1 +1,401 @@
-//! Scaffold.
+//! The service on each instance: logs and metrics to Amazon CloudWatch.
+//!
+//! Two roads of the same shape, source → batch → sink, that share nothing but the AWS clients and
+//! the counters of [`health`]: [`logs`] follows files, `metrics` measures on a tick. This file puts
+//! them together, waits for a signal, and lets them drain within a stated time.
+
+mod api;
+mod batch;
+mod budget;
+mod chain;
+mod checkpoint;
+pub mod cli;
+pub mod config;
+mod deadletter;
+mod dry_run;
+mod estimate;
+pub mod health;
+mod identity;
+pub mod logs;
+mod metrics;
+mod record;
+mod sample;
+pub mod scraper;
+mod sink;
+mod source;
+mod systemd;
+mod ticker;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_aws::imds::Imds;
+use plimsoll_aws::{Clients, ConnectError};
+use plimsoll_core::clock::{Clock, SystemClock};
+use plimsoll_core::shutdown::{self, Trigger};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use api::Api;
+use config::{Config, LogsConfig, PLACEHOLDERS, Persistence, Placeholder};
+use dry_run::DryRun;
+use health::Health;
+use identity::Host;
+use logs::{LogsSummary, Mode};
+use scraper::HostRoot;
+
+/// The share of the drain that is kept for the last metrics, which tell how the logs ended.
+const METRICS_DRAIN_SHARE: u32 = 4;
+const METRICS_DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How much sooner the sink of metrics stops, so that it can count what it did not send.
+const COUNTING_TIME: Duration = Duration::from_millis(200);
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Print calls instead of making them, and write nothing.
+    pub dry_run: bool,
+    /// End when everything that is there now was sent.
+    pub once: bool,
+    /// End after this time.
+    pub run_for: Option<Duration>,
+}
+
+/// Why the agent did not run, or not to its proper end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting of `[aws]` does not work here.
+    #[error("AWS cannot be called")]
+    Connect(#[from] ConnectError),
+    /// The files cannot be followed.
+    #[error("logs cannot be followed")]
+    Logs(#[from] logs::StartError),
+    /// The process may not handle signals.
+    #[error("signals cannot be handled")]
+    Signals(#[from] io::Error),
+    /// A part ended that should not have.
+    #[error("the road of {0} ended by itself; this is a defect of the agent")]
+    Ended(&'static str),
+}
+
+/// Runs until a signal, the end of [`RunOptions::run_for`], or the end of the work with
+/// [`RunOptions::once`]; then drains.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
+    let health = Arc::new(Health::default());
+    let (api, imds, region) = connect(&config, options).await?;
+    let host = identity::at_start(&imds, region.as_deref(), &health).await;
+    greet(&host, options);
+    let logs_config = config
+        .logs
+        .as_ref()
+        .map(|_| fill_names(&config, &host, &health));
+    let api = Arc::new(api.unwrap_or_else(|| dry_run(logs_config.as_ref())));
+    let (host, known) = watch::channel(host);
+    let (logs_stop, logs_shutdown) = shutdown::channel();
+    let (metrics_stop, metrics_shutdown) = shutdown::channel();
+    let asking = tokio::spawn(identity::keep_asking(imds, host, logs_shutdown.clone()));
+
+    let world = World {
+        api: Arc::clone(&api),
+        health: Arc::clone(&health),
+        known,
+        mode: if options.once {
+            Mode::Once
+        } else {
+            Mode::Follow
+        },
+        dry_run: options.dry_run,
+    };
+    let logs = match logs_config {
+        Some(logs) => Some(world.start_logs(&config, logs, logs_shutdown)?),
+        None => None,
+    };
+    let roads = Roads {
+        logs,
+        logs_stop,
+        metrics: None,
+        metrics_stop,
+    };
+    let watchdog = systemd::watchdog();
+    systemd::ready();
+    let ended = if options.once {
+        roads
+            .once(|| world.start_metrics(&config, metrics_shutdown))
+            .await
+    } else {
+        let metrics = world.start_metrics(&config, metrics_shutdown);
+        let roads = Roads { metrics, ..roads };
+        roads
+            .follow(options.run_for, config.agent.drain_timeout)
+            .await
+    };
+    asking.abort();
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
+    if let Api::DryRun(dry) = &*api {
+        dry.summary();
+    }
+    farewell(&health);
+    ended
+}
+
+/// What both roads are given.
+struct World {
+    api: Arc<Api>,
+    health: Arc<Health>,
+    known: watch::Receiver<Host>,
+    mode: Mode,
+    dry_run: bool,
+}
+
+impl World {
+    fn start_logs(
+        &self,
+        config: &Config,
+        logs: LogsConfig,
+        shutdown: shutdown::Shutdown,
+    ) -> Result<JoinHandle<LogsSummary>, logs::StartError> {
+        let directory = config.agent.state_dir.clone();
+        let persistence = if self.dry_run {
+            Persistence::ReadOnly(directory)
+        } else {
+            Persistence::Directory(directory)
+        };
+        let (api, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
+        let seed = fastrand::u64(..);
+        logs::start(
+            logs,
+            &persistence,
+            self.mode,
+            api,
+            clock(),
+            health,
+            seed,
+            shutdown,
+        )
+    }
+
+    fn start_metrics(
+        &self,
+        config: &Config,
+        shutdown: shutdown::Shutdown,
+    ) -> Option<JoinHandle<()>> {
+        let metrics = config.metrics.clone()?;
+        let world = metrics::World {
+            api: Arc::clone(&self.api),
+            root: HostRoot::default(),
+            clock: clock(),
+            health: Arc::clone(&self.health),
+            host: self.known.clone(),
+            seed: fastrand::u64(..),
+            shutdown,
+            drain_max: metrics_drain(config.agent.drain_timeout).saturating_sub(COUNTING_TIME),
+        };
+        Some(metrics::start(metrics, self.mode, world))
+    }
+}
+
+/// The tasks under way and how to stop them.
+struct Roads {
+    logs: Option<JoinHandle<LogsSummary>>,
+    logs_stop: Trigger,
+    metrics: Option<JoinHandle<()>>,
+    metrics_stop: Trigger,
+}
+
+impl Roads {
+    /// Waits for a reason to end, then drains.
+    async fn follow(
+        mut self,
+        run_for: Option<Duration>,
+        drain_timeout: Duration,
+    ) -> Result<(), RunError> {
+        let (why, ended) = tokio::select! {
+            signal = shutdown::termination() => (signal?, Ok(())),
+            () = time_is_over(run_for) => ("the time that was given", Ok(())),
+            () = finished(&mut self.logs) => ("an error", Err(RunError::Ended("logs"))),
+            () = finished(&mut self.metrics) => ("an error", Err(RunError::Ended("metrics"))),
+        };
+        systemd::stopping();
+        log::info!(within = drain_timeout.as_secs(); "ending because of {why}; sending what is held");
+        tokio::select! {
+            () = self.drain(drain_timeout) => {}
+            signal = shutdown::termination() => {
+                log::warn!("ending at once because of a second {}", signal?);
+            }
+        }
+        ended
+    }
+
+    /// Lets the logs drain, then the metrics, which tell how the logs ended. What does not end in
+    /// time is cut off; logs that were not accepted are read again after the next start.
+    async fn drain(&mut self, drain_timeout: Duration) {
+        let deadline = Instant::now() + drain_timeout;
+        self.logs_stop.request();
+        let logs_deadline = deadline - metrics_drain(drain_timeout);
+        if timeout_at(logs_deadline, finished_or_none(&mut self.logs))
+            .await
+            .is_err()
+        {
+            log::warn!("not all logs were sent in time; they are sent after the next start");
+        }
+        self.metrics_stop.request();
+        if timeout_at(deadline, finished_or_none(&mut self.metrics))
+            .await
+            .is_err()
+        {
+            log::warn!("not all metrics were sent in time");
+        }
+        if let Some(logs) = &self.logs {
+            logs.abort();
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.abort();
+        }
+    }
+
+    /// Sends the logs that are there, then measures once. A signal cuts it short.
+    async fn once(
+        mut self,
+        start_metrics: impl FnOnce() -> Option<JoinHandle<()>>,
+    ) -> Result<(), RunError> {
+        let work = async {
+            finished_or_none(&mut self.logs).await;
+            self.metrics = start_metrics();
+            finished_or_none(&mut self.metrics).await;
+        };
+        tokio::select! {
+            () = work => {}
+            signal = shutdown::termination() => {
+                log::warn!("ending before all was sent because of {}", signal?);
+            }
+        }
+        systemd::stopping();
+        Ok(())
+    }
+}
+
+/// The clients, or none in a dry run, with instance metadata and the Region.
+async fn connect(
+    config: &Config,
+    options: RunOptions,
+) -> Result<(Option<Api>, Imds, Option<String>), ConnectError> {
+    if options.dry_run {
+        return Ok((None, Imds::new(&config.aws), config.aws.region.clone()));
+    }
+    let clients = Clients::connect(&config.aws).await?;
+    let region = clients.region().to_owned();
+    Ok((
+        Some(Api::aws(&clients)),
+        clients.imds().clone(),
+        Some(region),
+    ))
+}
+
+fn dry_run(logs: Option<&LogsConfig>) -> Api {
+    let groups = logs
+        .iter()
+        .flat_map(|logs| &logs.files)
+        .map(|file| &file.group);
+    Api::DryRun(DryRun::new(Box::new(io::stdout()), groups))
+}
+
+/// Fills in the names of groups and streams, and tells the placeholders that have no value.
+fn fill_names(config: &Config, host: &Host, health: &Health) -> LogsConfig {
+    let Some(logs) = &config.logs else {
+        return LogsConfig::default();
+    };
+    for (word, placeholder) in PLACEHOLDERS {
+        let has_value = || {
+            host.placeholder(placeholder)
+                .is_some_and(|value| !value.is_empty())
+        };
+        if placeholder != Placeholder::FileName && logs.names(placeholder) && !has_value() {
+            health.problems.add("placeholder_unknown", 1);
+            log::warn!(placeholder = word; "a placeholder has no value on this host; it becomes `unknown`");
+        }
+    }
+    logs.fill(|placeholder| host.placeholder(placeholder))
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+fn metrics_drain(drain_timeout: Duration) -> Duration {
+    (drain_timeout / METRICS_DRAIN_SHARE).min(METRICS_DRAIN_MAX)
+}
+
+async fn time_is_over(run_for: Option<Duration>) {
+    match run_for {
+        Some(length) => sleep(length).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes when the road ends; never for a road that was not started.
+async fn finished<T>(road: &mut Option<JoinHandle<T>>) {
+    if road.is_none() {
+        return std::future::pending().await;
+    }
+    finished_or_none(road).await;
+}
+
+/// Completes when the road ends, at once for one that was not started.
+async fn finished_or_none<T>(road: &mut Option<JoinHandle<T>>) {
+    if let Some(task) = road {
+        if let Err(error) = task.await {
+            log::error!("a road ended with an error: {error}");
+        }
+        *road = None;
+    }
+}
+
+fn greet(host: &Host, options: RunOptions) {
+    let system = sysinfo::System::long_os_version().unwrap_or_default();
+    let kernel = sysinfo::System::kernel_version().unwrap_or_default();
+    let instance = host
+        .instance
+        .as_ref()
+        .map_or("none", |instance| &instance.instance_id);
+    log::info!(
+        version = env!("CARGO_PKG_VERSION"), host = host.name.as_str(), instance = instance,
+        system = system.as_str(), kernel = kernel.as_str(), dry_run = options.dry_run;
+        "started"
+    );
+}
+
+/// The last line: what was done.
+fn farewell(health: &Health) {
+    log::info!(
+        lines_read = health.lines_read.value(),
+        events_sent = health.events_sent.value(),
+        events_rejected = health.events_rejected.total(),
+        datums_sent = health.datums_sent.value(),
+        datums_dropped = health.datums_dropped.total(),
+        calls = health.calls.total(),
+        retries = health.retries.value(),
+        throttles = health.throttles.value(),
+        problems = health.problems.total(),
+        unsent_bytes = health.queue_bytes.value();
+        "ended"
+    );
+    for (what, tally) in [
+        ("dropped datums", &health.datums_dropped),
+        ("rejected events", &health.events_rejected),
+        ("problems", &health.problems),
+    ] {
+        for (reason, count) in tally.snapshot() {
+            log::info!(reason = reason, count = count; "{what}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,4 +14,4 @@ mod section;
 pub use document::Document;
 pub use problem::{Problem, Problems};
 pub use quantity::{parse_duration, parse_size};
-pub use section::{Field, Section};
+pub use section::{Field, Section, nearest};
