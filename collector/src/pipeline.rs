@@ -15,7 +15,7 @@ use crate::config::NotifyConfig;
 use crate::detect::{Detectors, cost};
 use crate::finding::Kind;
 use crate::health::{Cost, Health};
-use crate::incident::{Incident, close_quiet};
+use crate::incident::{Incident, Status, close_quiet};
 use crate::intake::{TakenIn, take_in};
 use crate::signal::{CostHistory, Signal};
 use crate::sink::notify;
@@ -130,10 +130,15 @@ impl Pipeline {
             log::info!(finding:% = finding.id, severity:% = finding.severity; "{}", finding.title);
         }
         for incident in &done.incidents {
-            log::info!(
-                incident:% = incident.id, revision = incident.revision,
-                severity:% = incident.severity; "{}", incident.title
-            );
+            match &incident.status {
+                Status::Merged { into } => {
+                    log::info!(incident:% = incident.id; "the incident turned out to be part of {into}");
+                }
+                Status::Open | Status::Closed => log::info!(
+                    incident:% = incident.id, revision = incident.revision,
+                    severity:% = incident.severity; "{}", incident.title
+                ),
+            }
         }
         if let Some(cost) = done.cost {
             self.health.set_cost(cost);
@@ -174,6 +179,9 @@ fn handle(
     let incidents = absorb::absorb(tx, &taken.findings, now)?;
     let mut posted = 0;
     for incident in &incidents {
+        if matches!(incident.status, Status::Merged { .. }) {
+            tx.withdraw(&incident.id, None, now)?;
+        }
         for letter in notify::letters(incident, &decisions.notify)? {
             posted += u64::from(tx.post(&letter, now)?);
         }

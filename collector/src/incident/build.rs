@@ -92,11 +92,12 @@ fn id(members: &[&Finding]) -> String {
     incident_id([root.as_str(), day])
 }
 
-/// The most urgent first; among equals the earliest.
+/// The most urgent first; among equals what threatens security before what costs, then the
+/// earliest.
 fn by_urgency<'f>(members: &[&'f Finding]) -> Vec<&'f Finding> {
     let mut ranked = members.to_vec();
     ranked.sort_by(|a, b| {
-        let urgency = b.severity.cmp(&a.severity);
+        let urgency = b.severity.cmp(&a.severity).then(a.kind.cmp(&b.kind));
         urgency.then_with(|| (a.time_first, &a.id).cmp(&(b.time_first, &b.id)))
     });
     ranked

@@ -160,6 +160,17 @@ fn sources_that_agree_raise_the_severity_and_samples_do_not() {
 }
 
 #[test]
+fn an_incident_of_both_kinds_is_called_by_what_threatens_security() {
+    let cost = finding("cost:jump", 0, &[service("EC2 - Other")]);
+    let launch = finding("a", 1, &[service("ec2.amazonaws.com")]);
+    let incident = correlate(&[cost, launch]).remove(0);
+    assert_eq!(
+        (incident.kind, incident.title.as_str()),
+        (Kind::Security, "Title of a, and 1 more")
+    );
+}
+
+#[test]
 fn money_that_two_sources_see_is_counted_once() {
     let mut first = finding("a", 0, &[key(), service("ec2.amazonaws.com")]);
     let mut second = finding("a", 1, &[key()]);

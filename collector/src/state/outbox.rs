@@ -43,7 +43,8 @@ pub struct Waiting {
 
 impl Tx<'_> {
     /// Writes a letter down unless this severity, or a worse one, of the incident was written down
-    /// for the topic before. Tells whether it was.
+    /// for the topic before. Tells whether it was. A milder letter of the same incident that still
+    /// waits is withdrawn: the new one tells more.
     ///
     /// # Errors
     /// SQLite's.
@@ -52,6 +53,7 @@ impl Tx<'_> {
         if told.is_some_and(|told| told >= letter.severity) {
             return Ok(false);
         }
+        self.withdraw(&letter.incident, Some(&letter.topic), now)?;
         self.0
             .prepare_cached(
                 "INSERT OR IGNORE INTO outbox
@@ -70,6 +72,27 @@ impl Tx<'_> {
             })
             .map(|inserted| inserted == 1)
             .doing("write a notification down")
+    }
+
+    /// Withdraws what still waits to be told of an incident, to one topic or to all: something
+    /// that tells more takes its place.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn withdraw(
+        &self,
+        incident: &str,
+        topic: Option<&str>,
+        now: UnixMillis,
+    ) -> Result<(), StateError> {
+        self.0
+            .execute(
+                "UPDATE outbox SET state = 'withdrawn', at = ?3
+                 WHERE state = 'waiting' AND incident = ?1 AND (?2 IS NULL OR topic = ?2)",
+                params![incident, topic, now.0],
+            )
+            .map(drop)
+            .doing("withdraw a notification")
     }
 
     /// The worst severity of the incident that was written down for the topic.
@@ -210,7 +233,9 @@ mod tests {
                 ..letter(Severity::Medium)
             };
             assert!(tx.post(&other, NOW)?, "each topic is told by itself");
-            assert_eq!(tx.letters_waiting()?, 3);
+            assert_eq!(tx.letters_waiting()?, 2, "the worst for each topic");
+            tx.withdraw(&other.incident, None, NOW)?;
+            assert_eq!(tx.letters_waiting()?, 0);
             Ok(())
         });
         done.unwrap();
@@ -221,7 +246,11 @@ mod tests {
         let state = State::open_in_memory().unwrap();
         let done: Result<(), StateError> = state.transaction(|tx| {
             tx.post(&letter(Severity::Medium), NOW)?;
-            tx.post(&letter(Severity::High), NOW)?;
+            let other = Letter {
+                incident: "INC-000002".to_owned(),
+                ..letter(Severity::High)
+            };
+            tx.post(&other, NOW)?;
             let first = tx.next_letter(NOW)?.unwrap();
             tx.letter_later(first.number, UnixMillis(5_000))?;
             let second = tx.next_letter(NOW)?.unwrap();
