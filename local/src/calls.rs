@@ -101,7 +101,8 @@ impl Ledger {
         }
         entry.items = load.items;
         entry.usage = if effect { load.usage } else { Usage::default() };
-        entry.usd = entry.usage.usd();
+        // A sum of nothing is -0.0, which is no price to show.
+        entry.usd = entry.usage.usd() + 0.0;
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guard.started.get_or_insert(entry.at);
         let Book { recent, totals, .. } = &mut *guard;

@@ -37,6 +37,14 @@ pub(super) fn count(view: &View<'_>) -> (usize, usize) {
     (all.len(), loud)
 }
 
+/// Number of alarms in ALARM whose name begins with `prefix`.
+pub(super) fn loud_named(view: &View<'_>, prefix: &str) -> usize {
+    described(view)
+        .iter()
+        .filter(|alarm| rank(alarm) == 0 && text(alarm, "AlarmName").starts_with(prefix))
+        .count()
+}
+
 /// Number of alarms with a period below a minute, which cost more.
 pub(super) fn high_resolution(view: &View<'_>) -> usize {
     described(view)

@@ -20,9 +20,9 @@ use crate::service::Service;
 const SHOWN: usize = 40;
 /// The stretch that is projected.
 const PACE_MAX: Duration = Duration::from_mins(2);
-/// The first seconds are left out once there is more: catching up is no pace.
+/// The first seconds are left out: catching up with files that are already there is no pace.
 const WARM_UP: Duration = Duration::from_secs(10);
-/// Less than this is no base for a projection.
+/// Less than this is no base for a projection; only what stands is priced before.
 const PACE_MIN: Duration = Duration::from_secs(5);
 const SECONDS_PER_MONTH: f64 = HOURS_PER_MONTH * 3600.0;
 /// What the agent calls itself in `User-Agent`.
@@ -124,18 +124,12 @@ fn projected(view: &View<'_>, standing: Usage, counts: impl Fn(&Entry) -> bool) 
 
 /// Where the stretch that is projected begins.
 fn pace_start(view: &View<'_>, recent: &[Entry]) -> UnixMillis {
-    let since = view.since();
-    let warm = since + WARM_UP;
-    let begin = if view.now.since(warm) >= PACE_MIN {
-        warm
-    } else {
-        since
-    };
+    let warm = view.since() + WARM_UP;
     let kept = match recent.last() {
         Some(oldest) if recent.len() >= RECENT_MAX => oldest.at,
-        _ => since,
+        _ => warm,
     };
-    begin.max(kept).max(view.now - PACE_MAX)
+    warm.max(kept).max(view.now - PACE_MAX)
 }
 
 /// The sum of a bill in US$.

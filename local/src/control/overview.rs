@@ -7,11 +7,19 @@ use super::ledger::{self, SeriesCount};
 use super::{View, alarms, board, text, told};
 use crate::state::lock;
 
+/// How the names of alarms on incidents begin.
+const INCIDENT_ALARMS: &str = "plimsoll-incidents-";
+
 /// Totals and price.
 pub(super) fn json(view: &View<'_>) -> Json {
     let logs = lock(&view.world.logs).counts();
     let (calls, refused) = ledger::count(view);
     let (all, loud) = alarms::count(view);
+    let incidents = told::incidents(view);
+    let critical = incidents
+        .iter()
+        .filter(|one| one["severity"] == "critical")
+        .count();
     let settings = &view.world.settings;
     json!({
         "now": view.now.0,
@@ -27,7 +35,9 @@ pub(super) fn json(view: &View<'_>) -> Json {
             "calls_failed": refused,
             "alarms": all,
             "alarms_in_alarm": loud,
-            "incidents": told::incidents(view).len(),
+            "incidents": incidents.len(),
+            "incidents_critical": critical,
+            "incident_alarms_in_alarm": alarms::loud_named(view, INCIDENT_ALARMS),
             "notifications": told::count(view),
             "dashboards": board::count(view),
         },

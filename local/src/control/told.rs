@@ -3,7 +3,7 @@
 //! An incident is known here only by what the collector published: the JSON for queues in the
 //! message. The newest revision of each counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
@@ -64,7 +64,7 @@ fn gather(messages: &[Published]) -> Vec<Json> {
             newest.insert(id, (revision, incident));
         }
     }
-    let mut incidents: Vec<Json> = newest.into_values().map(|(_, incident)| incident).collect();
+    let mut incidents = without_parts(newest.into_values().map(|(_, incident)| incident).collect());
     incidents.sort_by_key(|incident| {
         let word = incident["severity"].as_str().unwrap_or_default();
         let rank = SEVERITIES.iter().position(|severity| *severity == word);
@@ -77,6 +77,30 @@ fn gather(messages: &[Published]) -> Vec<Json> {
         (rank.unwrap_or(SEVERITIES.len()), std::cmp::Reverse(time))
     });
     incidents
+}
+
+/// Leaves out an incident whose whole timeline is in another one. The collector joined them, and
+/// does not tell that again: the other one tells the whole.
+fn without_parts(incidents: Vec<Json>) -> Vec<Json> {
+    let lines: Vec<BTreeSet<String>> = incidents.iter().map(references).collect();
+    let is_part = |own: &BTreeSet<String>| {
+        !own.is_empty()
+            && lines
+                .iter()
+                .any(|other| other.len() > own.len() && own.is_subset(other))
+    };
+    incidents
+        .into_iter()
+        .zip(&lines)
+        .filter(|(_, own)| !is_part(own))
+        .map(|(incident, _)| incident)
+        .collect()
+}
+
+/// What an incident's timeline refers to.
+fn references(incident: &Json) -> BTreeSet<String> {
+    let lines = incident["timeline"].as_array().into_iter().flatten();
+    lines.map(|line| line["reference"].to_string()).collect()
 }
 
 /// The incident of a message, when it is one.
@@ -122,5 +146,28 @@ mod tests {
             .map(|one| format!("{}{}{}", one["id"], one["revision"], one["severity"]))
             .collect();
         assert_eq!(found, [r#""b"2"critical""#, r#""a"1"medium""#]);
+    }
+
+    #[test]
+    fn an_incident_that_became_part_of_another_is_told_by_that_one() {
+        let incident = |id: &str, references: &[&str]| {
+            let lines: Vec<Json> = references
+                .iter()
+                .map(|name| json!({ "reference": name }))
+                .collect();
+            json!({ "id": id, "severity": "high", "timeline": lines })
+        };
+        let messages = [
+            message(1, &incident("part", &["a", "b"])),
+            message(2, &incident("whole", &["a", "b", "c"])),
+            message(3, &incident("other", &["d"])),
+            message(4, &incident("empty", &[])),
+        ];
+        let mut found: Vec<String> = gather(&messages)
+            .iter()
+            .map(|one| one["id"].to_string())
+            .collect();
+        found.sort();
+        assert_eq!(found, [r#""empty""#, r#""other""#, r#""whole""#]);
     }
 }

@@ -1,6 +1,6 @@
 // Asks for the panels' data again and again and hands it to them. Reads only.
 
-import { current, dashboards, widgets } from "./board.js";
+import { current, dashboards, isFresh, widgets } from "./board.js";
 import { draw, legend } from "./chart.js";
 import { at, el, empty } from "./dom.js";
 import { lines, search } from "./lines.js";
@@ -49,11 +49,10 @@ function charts(data) {
 // Widgets have periods of a minute and more: they are asked for less often.
 let rounds = 0;
 async function board() {
-  const before = current();
   await panel("/_local/dashboards.json", dashboards);
   rounds += 1;
   const name = current();
-  if (name === undefined || (name === before && rounds % WIDGETS_EVERY !== 0)) return;
+  if (name === undefined || !(isFresh() || rounds % WIDGETS_EVERY === 0)) return;
   await panel(`/_local/widgets.json?dashboard=${encodeURIComponent(name)}`, widgets, true);
 }
 

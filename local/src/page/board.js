@@ -9,6 +9,8 @@ import { tag } from "./panels.js";
 let shown = { name: undefined, text: undefined, widgets: [] };
 let wanted;
 
+let fresh = false;
+
 /** Shows the list of dashboards and the chosen one. */
 export function dashboards(data) {
   const all = data.dashboards;
@@ -26,14 +28,19 @@ export function dashboards(data) {
   note.textContent = `${one.name}, ${one.widgets} widgets, ${one.bytes} bytes, put at ${clock(one.modified)}`;
   if (one.name === shown.name && text === shown.text) return;
   shown = { name: one.name, text, widgets: [] };
+  fresh = true;
   at("dashboard-body").replaceChildren(build(one));
 }
 
 /** The name of the dashboard on the page; undefined for none. */
 export const current = () => shown.name;
 
+/** Whether the dashboard was drawn anew and its widgets are still empty. */
+export const isFresh = () => fresh;
+
 /** Shows what the widgets of the dashboard on the page hold, in the order of its body. */
 export function widgets(data) {
+  fresh = false;
   for (const widget of shown.widgets) widget.show(data.widgets[widget.index] ?? {});
 }
 

@@ -42,18 +42,24 @@ function incident(one) {
   const risk = Number(one.usd_at_risk_per_day ?? one.usd_per_day);
   return el("article", { class: "incident" },
     el("header", {}, tag(one.severity ?? "unknown"), el("h3", {}, one.title ?? one.id),
-      el("span", { class: "dim" }, `${shortId(one)} · ${one.kind ?? ""} · revision ${one.revision ?? 1}`),
+      el("span", { class: "dim" }, `${shortId(one)} · ${one.kind ?? ""}`),
       risk > 0 && el("span", { class: "risk" }, `${usd(risk)} a day at risk`)),
+    el("p", { class: "sure" }, one.confidence ?? "", one.confidence && one.revision > 1 && ` · ${one.revision} revisions`),
     el("div", { class: "cols" },
-      el("div", {}, el("h4", {}, "Timeline (UTC)"), el("ol", { class: "timeline" }, list(one.timeline).map(event))),
-      el("div", { class: "side" }, things("Who", one.principals), things("What", one.resources), steps(one.next_steps))));
+      el("div", {}, el("h4", {}, "Timeline (UTC)"), el("ol", { class: "timeline" }, list(one.timeline).map((line) => event(line, one)))),
+      el("div", { class: "side" }, things("Who", [...list(one.principals), ...list(one.access_keys)]),
+        things("From", one.addresses), things("Where", one.regions), things("What", one.resources), steps(one.next_steps))));
 }
 
 // The id that people say aloud, as the collector makes it.
-const shortId = (one) => one.short_id ?? `INC-${String(one.id).slice(0, 6).toUpperCase()}`;
+const shortId = (one) => (/^INC-/.test(one.id) ? one.id : `INC-${String(one.id).slice(0, 6).toUpperCase()}`);
 
-function event(line) {
-  return el("li", { "data-source": line.source }, moment(line.time), el("span", { class: "dim" }, line.source ?? ""),
+// A time of another day than the incident's last one needs its date.
+function event(line, one) {
+  const day = (when) => (Number.isNaN(new Date(when).getTime()) ? "" : new Date(when).toISOString().slice(5, 10));
+  const last = list(one.timeline).reduce((_, each) => each.time, line.time);
+  const other = day(line.time) !== day(last) && day(line.time);
+  return el("li", { "data-source": line.source }, el("span", {}, other && el("span", { class: "dim" }, `${other} `), moment(line.time)), el("span", { class: "dim" }, line.source ?? ""),
     el("span", {}, line.what ?? "", line.reference && el("span", { class: "ref mono" }, line.reference)));
 }
 
@@ -65,7 +71,8 @@ function things(name, values) {
   if (!all.length) return [];
   const shown = all.slice(0, 12).map((thing) => el("li", { class: "mono" }, word(thing)));
   if (all.length > 12) shown.push(el("li", { class: "dim" }, `and ${all.length - 12} more`));
-  return [el("h4", {}, name), el("ul", { class: "things" }, shown)];
+  const short = all.every((thing) => word(thing).length <= 24);
+  return [el("h4", {}, name), el("ul", { class: short ? "things short" : "things" }, shown)];
 }
 
 function steps(values) {
