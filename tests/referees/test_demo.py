@@ -34,7 +34,9 @@ def test_headless_demo_ends_by_itself_with_counts_that_are_not_zero(tmp_path):
     )
     print(run.stdout[-4000:])
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
-    summary = run.stdout.lower()
+    # What is printed before tells of where to look, in prose.
+    before_it, found, summary = run.stdout.lower().partition("after 30 s:")
+    assert found, before_it[-1000:]
     for word in ["lines", "datums", "calls", "alarms", "incidents", "notifications"]:
         found = re.search(rf"{word}\D*?([\d,]+)|([\d,]+)\s+{word}", summary)
         assert found, f"the summary does not name {word}"
