@@ -6,6 +6,7 @@
 //! its data in bounded memory and never reaches out to the network.
 
 pub mod calls;
+pub mod cli;
 pub mod clock;
 pub mod cloudtrail;
 pub mod cloudwatch;
