@@ -71,7 +71,7 @@ keys! {
     "logs.rescan_interval", "duration, 1s to 1h", "`\"10s\"`",
         "How often directories are looked through for new files even when the kernel told of none, as on network file systems.";
     "logs.dead_letter", "size, 1MiB to 1GiB", "`\"16MiB\"`",
-        "Events that CloudWatch Logs refuses are kept in `dead-letter` below `agent.state_dir`, with the reason, up to this size; the oldest go first and are counted.";
+        "Events that CloudWatch Logs refuses are kept, with the reason, in `dead-letters.jsonl` and `dead-letters.1.jsonl` below `agent.state_dir`, up to this size; the oldest go first and are counted.";
     "logs.file.path", "glob or list of globs, absolute", "required",
         "The files to follow: `*` inside a directory, `**` across directories. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
     "logs.file.exclude", "glob or list of globs, absolute", "none",
