@@ -15,8 +15,8 @@ pub(crate) fn files(directory: &str, suffix: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut waiting = vec![root().join(directory)];
     while let Some(path) = waiting.pop() {
-        let entries = std::fs::read_dir(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let entries =
+            std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         for entry in entries {
             let path = entry.expect("a directory entry").path();
             let name = path.to_string_lossy().into_owned();

@@ -33,7 +33,7 @@ def validate(service, path):
         (('"eu-west-1"', '"eu-wset-1"'), 5, ["eu-wset-1", "eu-west-1"]),
         (('"eu-west-1"', "5"), 5, ["integer 5", "string"]),
         (('"/var/log/*.log"', '"/var/log/[.log"'), 7, ["/var/log/[.log"]),
-        (('group = "/app"', 'group = "/app pool"'), 8, ["/app pool"]),
+        (('group = "/app"', 'group = "/app pool"'), 8, ["' '", "letters"]),
         (('group = "/app"', 'group = "/app"\nretention_days = 8'), 9, ["8", "7"]),
         (("{instance_id}", "{instnace_id}"), 9, ["instnace_id", "instance_id"]),
         (("[agent]", "[agnet]"), 2, ["agnet", "agent"]),
