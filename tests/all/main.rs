@@ -1,5 +1,11 @@
 //! The one test binary of what needs more than one crate, so that it links once.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share fails by panicking too"
+)]
+
 mod layering;
 mod shape;
 mod tree;
