@@ -30,6 +30,7 @@ use store::Store;
 
 pub use bucket::Bucket;
 pub use evaluate::{Missing, State, evaluate, range};
+pub(crate) use put::{MAGNITUDE_MAX, UNITS};
 pub use statistic::Statistic;
 pub use store::{Datum, Fill, MetricId};
 

@@ -8,6 +8,8 @@
 use plimsoll_core::clock::UnixMillis;
 use serde_json::{Map, Value as Json};
 
+use crate::cloudwatch::{MAGNITUDE_MAX, UNITS};
+
 /// Metrics of one directive.
 const METRICS_MAX: usize = 100;
 /// Keys of one dimension set.
@@ -20,42 +22,9 @@ const NAMESPACE_CHARS_MAX: usize = 255;
 const NAME_CHARS_MAX: usize = 1024;
 /// Characters of a dimension's key.
 const KEY_CHARS_MAX: usize = 250;
-/// The largest magnitude of a value, 2^360 (CloudWatch API reference, `MetricDatum`).
-const VALUE_MAX: f64 = 2.348_542_582_773_833_3e108;
 /// Metrics may be two weeks old and two hours in the future.
 const AGE_MILLIS_MAX: i64 = 14 * 86_400_000;
 const FUTURE_MILLIS_MAX: i64 = 2 * 3_600_000;
-/// Units of CloudWatch (API reference, `StandardUnit`).
-const UNITS: [&str; 27] = [
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-];
-
 /// Values of one metric at one time, to be put into CloudWatch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricPoint {
@@ -213,7 +182,7 @@ fn read_metric<'a>(root: &Map<String, Json>, definition: &'a Json) -> Option<Met
     };
     let good = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
         && (1..=VALUES_MAX).contains(&values.len())
-        && values.iter().all(|value| value.abs() <= VALUE_MAX);
+        && values.iter().all(|value| value.abs() <= MAGNITUDE_MAX);
     good.then_some(Metric {
         name,
         unit,

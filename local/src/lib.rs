@@ -31,6 +31,7 @@ pub mod service;
 pub mod sigv4;
 pub mod sns;
 pub mod state;
+mod stored;
 pub mod sts;
 pub mod summary;
 pub mod throttle;

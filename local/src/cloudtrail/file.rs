@@ -1,10 +1,12 @@
 //! Records of CloudTrail from files, as trails deliver them to S3 or as somebody saved them.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
+
+use crate::stored::{self, StoredError};
 
 /// A file of a trail has at most 50 MB before compression (CloudTrail quotas); a larger one is
 /// refused before it fills the memory.
@@ -78,26 +80,13 @@ fn ends_in_json(name: &str) -> bool {
 }
 
 fn text_of(path: &Path) -> Result<String, TrailFileError> {
-    let unreadable = |source| TrailFileError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    let bytes = if path.extension().is_some_and(|end| end == "gz") {
-        flate2::read::MultiGzDecoder::new(file)
-            .take(FILE_BYTES_MAX + 1)
-            .read_to_string(&mut text)
-    } else {
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
-    };
-    let bytes = bytes.map_err(unreadable)?;
-    if u64::try_from(bytes).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(TrailFileError::TooLarge {
-            path: path.to_owned(),
-        });
-    }
-    Ok(text)
+    stored::text_of(path, FILE_BYTES_MAX).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            StoredError::Unreadable(source) => TrailFileError::Unreadable { path, source },
+            StoredError::TooLarge => TrailFileError::TooLarge { path },
+        }
+    })
 }
 
 fn records_in(path: &Path, text: &str) -> Result<Vec<Json>, TrailFileError> {

@@ -27,14 +27,14 @@ const DIMENSION_VALUE_MAX: usize = 1024;
 /// Values of a datum.
 const VALUES_MAX: usize = 150;
 /// The largest magnitude of a value: 2^360.
-const MAGNITUDE_MAX: f64 = 2.348_542_582_773_833_3e108;
+pub(crate) const MAGNITUDE_MAX: f64 = 2.348_542_582_773_833_3e108;
 /// How old a datum may be.
 const AGE_MAX: Duration = Duration::from_hours(14 * 24);
 /// How far in the future it may be.
 const FUTURE_MAX: Duration = Duration::from_hours(2);
 
 /// The units that CloudWatch knows. Source: the same, `MetricDatum`, Unit.
-pub(super) const UNITS: [&str; 27] = [
+pub(crate) const UNITS: [&str; 27] = [
     "Seconds",
     "Microseconds",
     "Milliseconds",

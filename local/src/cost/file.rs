@@ -5,8 +5,7 @@
 //! record is refused as a whole, naming the place: half of a bill is worse than none.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::CostRow;
 use super::csv::{self, Record};
+use crate::stored::{self, StoredError};
 
 /// A file is read into memory as a whole; larger ones are refused.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<CostRow>, CostFileError> {
             path: path.to_owned(),
         });
     }
-    let text = text_of(path, kind.len() < name.len())?;
+    let text = text_of(path)?;
     let rows = if is_json {
         from_answer(&text)
     } else {
@@ -86,27 +86,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<CostRow>, CostFileError> {
     })
 }
 
-fn text_of(path: &Path, compressed: bool) -> Result<String, CostFileError> {
-    let unreadable = |source| CostFileError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    let read = if compressed {
-        flate2::read::MultiGzDecoder::new(file)
-            .take(FILE_BYTES_MAX + 1)
-            .read_to_string(&mut text)
-    } else {
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
-    };
-    let bytes = read.map_err(unreadable)?;
-    if u64::try_from(bytes).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(CostFileError::TooLarge {
-            path: path.to_owned(),
-        });
-    }
-    Ok(text)
+fn text_of(path: &Path) -> Result<String, CostFileError> {
+    stored::text_of(path, FILE_BYTES_MAX).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            StoredError::Unreadable(source) => CostFileError::Unreadable { path, source },
+            StoredError::TooLarge => CostFileError::TooLarge { path },
+        }
+    })
 }
 
 /// The answer of GetCostAndUsage as far as it is needed.

@@ -4,9 +4,10 @@
 //! finding in its `detail`. The AWS CLI writes members with a capital; the wire does not.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::stored::{self, StoredError};
 use crate::value::Value;
 
 /// A larger file is refused before it fills the memory.
@@ -74,21 +75,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Value>, FindingFileError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<Value>, FindingFileError> {
-    let unreadable = |source| FindingFileError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let mut text = String::new();
-    let bytes = fs::File::open(path)
-        .map_err(unreadable)?
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    if u64::try_from(bytes).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(FindingFileError::TooLarge {
-            path: path.to_owned(),
-        });
-    }
+    let text = stored::text_of(path, FILE_BYTES_MAX).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            StoredError::Unreadable(source) => FindingFileError::Unreadable { path, source },
+            StoredError::TooLarge => FindingFileError::TooLarge { path },
+        }
+    })?;
     let value: Value = serde_json::from_str(&text).map_err(|source| FindingFileError::NotJson {
         path: path.to_owned(),
         source,
