@@ -87,7 +87,8 @@ impl History {
         if !ascending {
             found.reverse();
         }
-        let more = found.len() > offset + size;
+        let end = offset.saturating_add(size);
+        let more = found.len() > end;
         let page = found
             .into_iter()
             .skip(offset)
@@ -95,10 +96,7 @@ impl History {
             .map(Item::describe);
         Ok(Value::map([
             ("AlarmHistoryItems", Value::List(page.collect())),
-            (
-                "NextToken",
-                more.then(|| (offset + size).to_string()).into(),
-            ),
+            ("NextToken", more.then(|| end.to_string()).into()),
         ]))
     }
 }

@@ -12,6 +12,10 @@ use super::{Expression, Operator, search};
 /// Series that a search finds. Source: CloudWatch user guide, search expressions.
 const FOUND_MAX: usize = 500;
 
+/// Points of a series that only an expression makes: as many as an answer can hold.
+/// Source: CloudWatch API reference, GetMetricData, `MaxDatapoints`.
+const TIMELINE_MAX: usize = 100_800;
+
 /// A series of points by the second at which their period starts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
@@ -214,11 +218,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Every period of the request.
+    /// Every period of the request, up to [`TIMELINE_MAX`]: a request may name any two times.
     fn timeline(&self, period: i64) -> impl Iterator<Item = i64> {
         let start = self.from - self.from.rem_euclid(period.min(60));
         let step = usize::try_from(period).unwrap_or(1).max(1);
-        (start..self.to).step_by(step)
+        (start..self.to).step_by(step).take(TIMELINE_MAX)
     }
 }
 

@@ -240,3 +240,31 @@ fn statistics_are_given_per_unit_and_bounded() {
         assert!(refusal.message.contains(part), "{}", refusal.message);
     }
 }
+
+#[test]
+fn an_expression_over_all_of_time_gives_no_more_than_an_answer_can_hold() {
+    let body = r#"{"StartTime":-9000000000000,"EndTime":9000000000000,
+        "MetricDataQueries":[{"Id":"a","Expression":"FILL([1], 0) + 1","Period":1},
+                             {"Id":"b","Expression":"2 * 3","Period":1}]}"#;
+    // Whatever it says: it says it soon, and does not fill the memory.
+    if let Ok(answer) = call(&mut filled(), "GetMetricData", body) {
+        let results = answer.member("MetricDataResults").items();
+        let points = |result: &Value| result.member("Values").items().len();
+        assert!(results.iter().map(points).sum::<usize>() <= POINTS_MAX);
+    }
+}
+
+#[test]
+fn a_token_that_was_made_up_gives_an_empty_page() {
+    let token = format!(r#"{{"NextToken":"{}"}}"#, usize::MAX);
+    for (operation, member) in [
+        ("ListMetrics", "Metrics"),
+        ("DescribeAlarms", "MetricAlarms"),
+        ("DescribeAlarmHistory", "AlarmHistoryItems"),
+        ("ListDashboards", "DashboardEntries"),
+    ] {
+        let answer = call(&mut filled(), operation, &token).unwrap();
+        assert_eq!(answer.member(member).items(), [], "{operation}");
+        assert!(answer.member("NextToken").is_null(), "{operation}");
+    }
+}
