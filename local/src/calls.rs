@@ -79,6 +79,16 @@ pub struct Load {
     pub usage: Usage,
 }
 
+impl Load {
+    /// The same for a log group of the class `INFREQUENT_ACCESS`, where a byte costs half.
+    #[must_use]
+    pub fn of_infrequent_access(mut self) -> Self {
+        let bytes = std::mem::take(&mut self.usage.log_bytes_standard);
+        self.usage.log_bytes_infrequent += bytes;
+        self
+    }
+}
+
 /// The ledger.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<Book>);
@@ -167,7 +177,8 @@ impl Ledger {
     }
 }
 
-/// What a call carries. Sizes of log events are booked as AWS does: bytes of the message and 26.
+/// What a call carries. Sizes of log events are booked as AWS does: bytes of the message and 26,
+/// at the price of the class `STANDARD`.
 #[must_use]
 pub fn load(service: Service, operation: &str, input: &Value) -> Load {
     let request = Usage {

@@ -257,6 +257,13 @@ impl Logs {
             .collect()
     }
 
+    /// Whether the group is of the class `INFREQUENT_ACCESS`, which has prices of its own.
+    #[must_use]
+    pub fn is_infrequent(&self, group: Option<&str>) -> bool {
+        let group = group.and_then(|name| self.groups.get(name));
+        group.is_some_and(|group| group.class == "INFREQUENT_ACCESS")
+    }
+
     fn each_stream(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, &Stream)> {
         self.groups.iter().flat_map(|(group, held)| {
             held.streams

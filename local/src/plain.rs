@@ -3,6 +3,8 @@
 //! They are unsigned and small. What answers them sees no hyper type, so that it can be tested as
 //! a function.
 
+use std::net::Ipv4Addr;
+
 use bytes::Bytes;
 use plimsoll_core::clock::UnixMillis;
 
@@ -34,6 +36,22 @@ impl PlainRequest {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
+    }
+
+    /// Whether a page of another site had a browser send this. Then it comes with an `Origin`
+    /// other than the address that was asked, or with the site's own name as `Host`, which that
+    /// site let point to this machine. The data here is the machine's own log lines.
+    #[must_use]
+    pub fn is_from_another_site(&self) -> bool {
+        let host = self.header("host").unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        // Names without a dot are those of this machine or of a container network.
+        let is_public = name.contains('.')
+            && name.parse::<Ipv4Addr>().is_err()
+            && !name.starts_with('[')
+            && !name.ends_with(".localhost");
+        let origin = self.header("origin");
+        is_public || origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host))
     }
 }
 
@@ -91,4 +109,37 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .iter()
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_requests_of_other_sites_are_told_apart() {
+        let check = |host: &str, origin: Option<&str>, expected: bool| {
+            let mut headers = vec![("host".to_owned(), host.to_owned())];
+            headers.extend(origin.map(|origin| ("origin".to_owned(), origin.to_owned())));
+            let request = PlainRequest {
+                headers,
+                ..PlainRequest::default()
+            };
+            assert_eq!(
+                request.is_from_another_site(),
+                expected,
+                "{host} {origin:?}"
+            );
+        };
+        check("127.0.0.1:4566", None, false);
+        check("127.0.0.1:4566", Some("http://127.0.0.1:4566"), false);
+        check("localhost:4566", None, false);
+        check("plimsoll.localhost", None, false);
+        check("[::1]:4566", None, false);
+        check("local", None, false);
+        check("attacker.example:4566", None, true);
+        check("127.0.0.1.attacker.example", None, true);
+        check("127.0.0.1:4566", Some("http://attacker.example"), true);
+        check("127.0.0.1:4566", Some("http://127.0.0.1:8080"), true);
+        check("127.0.0.1:4566", Some("null"), true);
+    }
 }

@@ -171,6 +171,9 @@ impl World {
             (_, path) if path == "/latest" || path.starts_with("/latest/") => {
                 self.metadata(request)
             }
+            _ if request.is_from_another_site() => {
+                PlainAnswer::refused(403, "this is not for pages of other sites")
+            }
             (_, "/_local/instance") => self.change_instance(request),
             (_, "/_local/faults" | "/_local/clock") => self.steer(request),
             _ => control::answer(self, request).unwrap_or_else(PlainAnswer::not_found),

@@ -19,7 +19,7 @@ use crate::limits;
 use crate::plain::{PlainAnswer, PlainRequest};
 use crate::service::{Answer, Call, Refusal, Service};
 use crate::sigv4;
-use crate::state::World;
+use crate::state::{World, lock};
 use crate::value::Value;
 
 /// Answers a request.
@@ -68,7 +68,7 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Result<
 
 /// Whether a request is outside AWS's protocols.
 fn is_plain(method: &str, path: &str) -> bool {
-    let prefixes = ["/latest", "/_local/", "/page/"];
+    let prefixes = ["/latest", "/_local/"];
     (path == "/" && matches!(method, "GET" | "HEAD"))
         || prefixes.iter().any(|prefix| path.starts_with(prefix))
 }
@@ -85,7 +85,10 @@ async fn signed(
     let (verdict, latency) = world.faults.draw(route.service, &route.operation);
     let (outcome, load) = match input {
         Err(refusal) => (Err(refusal), Load::default()),
-        Ok((call, load)) => (perform(world, route.service, &call, verdict), load),
+        Ok((call, load)) => {
+            let load = priced(world, route.service, &call, load);
+            (perform(world, route.service, &call, verdict), load)
+        }
     };
     let mut entry = Entry {
         at,
@@ -120,6 +123,18 @@ async fn signed(
         .iter()
         .any(|(name, value)| name == "x-amzn-query-mode" && value.eq_ignore_ascii_case("true"));
     Ok(reply(world, &route, &outcome, query_mode))
+}
+
+/// The load with the price of the log group's class.
+fn priced(world: &World, service: Service, call: &Call, load: Load) -> Load {
+    let infrequent = service == Service::Logs
+        && call.operation == "PutLogEvents"
+        && lock(&world.logs).is_infrequent(call.input.member("logGroupName").text());
+    if infrequent {
+        load.of_infrequent_access()
+    } else {
+        load
+    }
 }
 
 /// What the client calls itself.

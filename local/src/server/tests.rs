@@ -78,6 +78,17 @@ impl Client {
 
 /// A POST with a signature for CloudWatch.
 fn signed(path: &str, headers: &[(&str, &str)], body: &[u8], secret: &str) -> Request<Full<Bytes>> {
+    signed_for("monitoring", path, headers, body, secret)
+}
+
+/// The same for any service.
+fn signed_for(
+    service: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    secret: &str,
+) -> Request<Full<Bytes>> {
     let mut all: Vec<(String, String)> = [("host", "local"), ("x-amz-date", STAMP)]
         .iter()
         .chain(headers)
@@ -90,7 +101,7 @@ fn signed(path: &str, headers: &[(&str, &str)], body: &[u8], secret: &str) -> Re
         headers: &all,
         body,
     };
-    let authorization = sigv4::tests::sign_request(&request, "local", secret, "monitoring");
+    let authorization = sigv4::tests::sign_request(&request, "local", secret, service);
     all.push(("authorization".to_owned(), authorization));
     let mut builder = Request::builder().method("POST").uri(path);
     for (name, value) in &all {
@@ -213,4 +224,52 @@ async fn unknown_paths_and_operations_are_refused() {
     let (status, _, body) = client.json("PutMetricData", "{").await.unwrap();
     assert_eq!(status, 400);
     assert!(body.starts_with(br#"{"__type":"SerializationException""#));
+}
+
+#[tokio::test]
+async fn log_bytes_are_priced_by_the_class_of_their_group() {
+    let client = Client::start().await;
+    for (class, usd_per_gb) in [("STANDARD", 0.5), ("INFREQUENT_ACCESS", 0.25)] {
+        let create = format!(r#"{{"logGroupName":"{class}","logGroupClass":"{class}"}}"#);
+        let stream = format!(r#"{{"logGroupName":"{class}","logStreamName":"s"}}"#);
+        let put = format!(
+            r#"{{"logGroupName":"{class}","logStreamName":"s",
+                 "logEvents":[{{"timestamp":{},"message":"four"}}]}}"#,
+            NOW.0
+        );
+        for (operation, body) in [
+            ("CreateLogGroup", create),
+            ("CreateLogStream", stream),
+            ("PutLogEvents", put),
+        ] {
+            let target = format!("Logs_20140328.{operation}");
+            let headers = [
+                ("content-type", "application/x-amz-json-1.1"),
+                ("x-amz-target", target.as_str()),
+            ];
+            let call = signed_for("logs", "/", &headers, body.as_bytes(), "local");
+            let (status, _, answer) = client.send(call).await.unwrap();
+            assert_eq!(status, 200, "{operation}: {answer:?}");
+        }
+        let usd = client.world.calls.recent(1)[0].usd;
+        assert!((usd - 30e-9 * usd_per_gb).abs() < 1e-15, "{class}: {usd}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_get_nothing() {
+    let client = Client::start().await;
+    for (name, value, expected) in [
+        ("accept", "*/*", 200),
+        ("host", "attacker.example", 403),
+        ("origin", "http://attacker.example", 403),
+    ] {
+        let mut request = Request::builder().uri("/_local/logs.json");
+        if name != "host" {
+            request = request.header("host", "127.0.0.1");
+        }
+        let request = request.header(name, value).body(Full::default()).unwrap();
+        let (status, ..) = client.send(request).await.unwrap();
+        assert_eq!(status, expected, "{name}: {value}");
+    }
 }
