@@ -92,7 +92,7 @@ function axes(plot, frame, unit, width, height) {
       svg("text", { x: LEFT - 6, y: y + 3, "text-anchor": "end" }, value(step, unit)));
   }
   plot.append(svg("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: height - BOTTOM, y2: height - BOTTOM }));
-  const places = width > 300 ? 4 : 2;
+  const places = width > 460 ? 4 : 3;
   for (let place = 0; place < places; place += 1) {
     const at = frame.start + ((frame.end - frame.start) * place) / (places - 1);
     const anchor = place === 0 ? "start" : place === places - 1 ? "end" : "middle";

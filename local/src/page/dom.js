@@ -67,6 +67,9 @@ function scaled(number, base, units) {
   return `${value.toFixed(digits)} ${units[step]}`;
 }
 
+// One log line costs less than this; nobody reads the digits of less.
+const USD_LEAST = 1e-6;
+
 /** US$, with as many digits as small sums need. */
 export function usd(number) {
   if (!Number.isFinite(number)) return "–";
@@ -74,7 +77,8 @@ export function usd(number) {
   const size = Math.abs(number);
   if (size >= 100) return `$${number.toLocaleString("en-US", { maximumFractionDigits: 0 })}`;
   if (size >= 0.01) return `$${number.toFixed(2)}`;
-  return `$${number.toPrecision(2).replace(/e-(\d+)$/, "e-$1")}`;
+  if (size < USD_LEAST) return `< $${USD_LEAST.toFixed(6)}`;
+  return `$${number.toPrecision(2)}`;
 }
 
 /** A value in a unit of CloudWatch. */
@@ -94,8 +98,8 @@ export function value(number, unit = "None") {
 function plain(number) {
   const size = Math.abs(number);
   if (size >= 1e5) return scaled(number, 1000, ["", "k", "M", "G", "T"]);
-  if (Number.isInteger(number)) return String(number);
-  return size >= 100 ? number.toFixed(0) : size >= 1 ? number.toFixed(2) : number.toPrecision(2);
+  if (Number.isInteger(number)) return count(number);
+  return size >= 100 ? count(number) : size >= 1 ? number.toFixed(2) : number.toPrecision(2);
 }
 
 /** How long ago, in words as short as they can be. */

@@ -19,7 +19,7 @@ export function totals(data) {
     cell("Log lines", count(sums.lines), bytes(sums.log_bytes)),
     cell("Metric datums", count(sums.datums), `${count(sums.series)} series`),
     cell("Calls", count(sums.calls), sums.calls_failed ? `${count(sums.calls_failed)} refused` : ""),
-    cell("Alarms", count(sums.alarms), `${count(sums.alarms_in_alarm)} in alarm`, sums.alarms_in_alarm > 0),
+    cell("In alarm", count(sums.alarms_in_alarm), `of ${count(sums.alarms)} alarms`, sums.alarms_in_alarm > 0),
     cell("Incidents", count(sums.incidents), "", sums.incidents > 0),
     cell("Notifications", count(sums.notifications), ""),
     cell("Agent, projected", usd(data.price.agent_usd_per_month), "a month"),
@@ -54,12 +54,12 @@ function incident(one) {
 // The id that people say aloud, as the collector makes it.
 const shortId = (one) => (/^INC-/.test(one.id) ? one.id : `INC-${String(one.id).slice(0, 6).toUpperCase()}`);
 
-// A time of another day than the incident's last one needs its date.
+// A time of another day than the incident's last one needs its date; of costs only the day is known.
 function event(line, one) {
   const day = (when) => (Number.isNaN(new Date(when).getTime()) ? "" : new Date(when).toISOString().slice(5, 10));
   const last = list(one.timeline).reduce((_, each) => each.time, line.time);
   const other = day(line.time) !== day(last) && day(line.time);
-  return el("li", { "data-source": line.source }, el("span", {}, other && el("span", { class: "dim" }, `${other} `), moment(line.time)), el("span", { class: "dim" }, line.source ?? ""),
+  return el("li", { "data-source": line.source }, el("span", {}, other && el("span", { class: "dim mono" }, `${other} `), !(other && line.source === "cost") && moment(line.time)), el("span", { class: "dim" }, line.source ?? ""),
     el("span", {}, line.what ?? "", line.reference && el("span", { class: "ref mono" }, line.reference)));
 }
 
@@ -97,8 +97,9 @@ export function calls(data) {
   const sum = (field) => data.operations.reduce((total, one) => total + one[field], 0);
   at("calls-note").textContent = data.operations.length
     ? `${count(sum("calls"))} calls, ${bytes(sum("request_bytes"))} sent, ${usd(sum("usd"))} for requests and bytes so far, by list price of ${data.prices_as_of}` : "";
-  const left = el("div", { class: "scroll" }, operations(data.operations), bill(data.bill));
-  at("calls-body").replaceChildren(left, el("div", { class: "scroll" }, recent(data.recent)));
+  at("calls-operations").replaceChildren(operations(data.operations));
+  at("calls-bill").replaceChildren(bill(data.bill));
+  at("calls-recent").replaceChildren(recent(data.recent));
 }
 
 function table(caption, heads, rows) {
@@ -109,7 +110,7 @@ function table(caption, heads, rows) {
 const n = { class: "n" };
 
 function operations(all) {
-  if (!all.length) return empty("No call came in yet.");
+  if (!all.length) return empty("No call came in yet. Each is listed with its size and its list price.");
   return table("By operation", [["Operation"], ["Calls", "n"], ["Refused", "n"], ["Items", "n"], ["Sent", "n"], ["US$ so far", "n"]],
     all.map((one) => el("tr", {}, el("td", {}, el("span", { class: "dim" }, `${one.service} `), one.operation),
       el("td", n, count(one.calls)), el("td", n, one.refused ? count(one.refused) : ""), el("td", n, count(one.items)),
@@ -117,33 +118,37 @@ function operations(all) {
 }
 
 function bill(all) {
-  if (!all.length) return "";
+  if (!all.length) return empty("The bill of a month follows once something was sent.");
   return table("Projected for a month at this pace", [["Item"], ["Quantity", "n"], ["Unit"], ["US$ a month", "n"]],
     all.map((one) => el("tr", {}, el("td", {}, one.item), el("td", n, one.quantity >= 10 ? count(one.quantity) : one.quantity.toPrecision(2)),
       el("td", { class: "dim" }, one.unit), el("td", n, usd(one.usd)))));
 }
 
 function recent(all) {
-  if (!all.length) return "";
+  if (!all.length) return empty("Nothing yet.");
   return table("The newest calls", [["Time"], ["Operation"], ["Status", "n"], ["Items", "n"], ["Sent", "n"], ["US$", "n"]],
     all.map((one) => el("tr", {}, el("td", { class: "dim" }, moment(one.at)), el("td", {}, one.operation, one.error && el("span", { class: "bad-text" }, ` ${one.error}`)),
       el("td", { class: one.status === 200 ? "n" : "n bad-text" }, one.status || "closed"), el("td", n, count(one.items)),
       el("td", n, bytes(one.request_bytes)), el("td", n, one.usd ? usd(one.usd) : ""))));
 }
 
-const opened = new Set();
-
-/** What went to the topics, newest first. */
+/** What went to the topics, newest first. Rows that are there stay: one may be open or have the focus. */
 export function notifications(data) {
   const all = data.notifications;
   at("notifications-note").textContent = all.length ? `${all.length} newest` : "";
-  if (!all.length) return at("notifications-body").replaceChildren(empty("Nothing was told yet."));
-  return at("notifications-body").replaceChildren(...all.map((one) => {
-    const key = `${one.at} ${one.subject}`;
-    const row = el("details", { open: opened.has(key) },
-      el("summary", {}, el("span", { class: "dim" }, moment(one.at), " "), one.subject || "(no subject)", el("span", { class: "dim" }, ` → ${one.topic.split(":").pop()}`)),
-      el("pre", {}, one.message));
-    row.addEventListener("toggle", () => (row.open ? opened.add(key) : opened.delete(key)));
-    return row;
-  }));
+  const holder = at("notifications-body");
+  if (!all.length) return holder.replaceChildren(empty("Nothing was told yet. Incidents and changes of alarms come here through SNS."));
+  const wanted = new Set(all.map((one) => String(one.number)));
+  const kept = new Set();
+  for (const row of [...holder.children]) {
+    if (wanted.has(row.dataset.number)) kept.add(row.dataset.number);
+    else row.remove();
+  }
+  return holder.prepend(...all.filter((one) => !kept.has(String(one.number))).map(notification));
+}
+
+function notification(one) {
+  return el("details", { "data-number": one.number },
+    el("summary", {}, el("span", { class: "dim" }, moment(one.at), " "), one.subject || "(no subject)", el("span", { class: "dim" }, ` → ${one.topic.split(":").pop()}`)),
+    el("pre", { tabindex: 0 }, one.message));
 }
