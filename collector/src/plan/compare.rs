@@ -1,9 +1,10 @@
 //! What differs between what is and what should be.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_aws::Alarm;
-use plimsoll_dashboards::alarms::PREFIX;
+use plimsoll_dashboards::alarms::{Missing, PREFIX};
 use serde_json::Value;
 
 use super::{Change, Desired, Difference, MARK, Plan};
@@ -13,6 +14,8 @@ use super::{Change, Desired, Difference, MARK, Plan};
 pub struct Actual {
     /// Every alarm whose name has our prefix.
     pub alarms: Vec<Alarm>,
+    /// The names of those alarms whose state is OK: data of their series has come.
+    pub fed: BTreeSet<String>,
     /// The body of the dashboard of the wanted name, if there is one.
     pub dashboard: Option<String>,
 }
@@ -28,18 +31,20 @@ pub fn difference(desired: &Desired, actual: &Actual) -> Plan {
         .collect();
     for wanted in &desired.alarms {
         match existing.get(wanted.name.as_str()) {
-            None => plan
-                .changes
-                .push(Change::AddAlarm(Box::new(wanted.clone()))),
+            None => {
+                let alarm = armed(wanted, None, actual).into_owned();
+                plan.changes.push(Change::AddAlarm(Box::new(alarm)));
+            }
             Some(found) if !is_ours(&found.description) => {
                 plan.taken.push(format!("alarm {}", wanted.name));
             }
             Some(found) => {
-                let differences = alarm_differences(found, wanted);
+                let wanted = armed(wanted, Some(found), actual);
+                let differences = alarm_differences(found, &wanted);
                 if differences.is_empty() {
                     plan.right += 1;
                 } else {
-                    let alarm = Box::new(wanted.clone());
+                    let alarm = Box::new(wanted.into_owned());
                     plan.changes
                         .push(Change::ChangeAlarm { alarm, differences });
                 }
@@ -64,6 +69,30 @@ pub fn difference(desired: &Desired, actual: &Actual) -> Plan {
         );
     }
     plan
+}
+
+/// An alarm on silence as it should be now: without data it is unknown until its series has come
+/// once, and breaching from then on. CloudWatch takes the past of a new alarm for missing data, so
+/// one that began as breaching would call people at once: of a fleet whose agents are not installed
+/// yet, and of a collector whose first metrics are still on their way. Every other alarm is as
+/// wanted.
+/// Source: Amazon CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
+fn armed<'a>(wanted: &'a Alarm, found: Option<&Alarm>, actual: &Actual) -> Cow<'a, Alarm> {
+    let of_silence = wanted.treat_missing_data == Missing::Breaching.as_str();
+    let has_come = found.is_some_and(|found| {
+        let same_series = found.namespace == wanted.namespace
+            && found.metric == wanted.metric
+            && found.dimensions == wanted.dimensions;
+        let was_armed = found.treat_missing_data == Missing::Breaching.as_str();
+        same_series && (was_armed || actual.fed.contains(&found.name))
+    });
+    if !of_silence || has_come {
+        return Cow::Borrowed(wanted);
+    }
+    Cow::Owned(Alarm {
+        treat_missing_data: Missing::Unknown.as_str().to_owned(),
+        ..wanted.clone()
+    })
 }
 
 fn is_ours(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_aws::{AlarmsApi, Error, limits};
+use plimsoll_aws::{AlarmState, AlarmsApi, Error, StoredAlarm, limits};
 use plimsoll_dashboards::alarms::PREFIX;
 
 use super::{Actual, Change, Desired, Plan, difference};
@@ -55,8 +55,17 @@ impl<A: AlarmsApi> Keeper<A> {
             Some((name, _)) => self.0.get_dashboard(name).await.map_err(PlanError::Read)?,
             None => None,
         };
-        let alarms = stored.into_iter().map(|stored| stored.alarm).collect();
-        Ok(difference(desired, &Actual { alarms, dashboard }))
+        let is_fed = |stored: &&StoredAlarm| stored.state == AlarmState::Ok;
+        let actual = Actual {
+            fed: stored
+                .iter()
+                .filter(is_fed)
+                .map(|stored| stored.alarm.name.clone())
+                .collect(),
+            alarms: stored.into_iter().map(|stored| stored.alarm).collect(),
+            dashboard,
+        };
+        Ok(difference(desired, &actual))
     }
 
     /// Makes the changes of a plan, at most [`limits::alarms::PUT_PER_SECOND`] a second. A change

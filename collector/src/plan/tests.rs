@@ -1,7 +1,9 @@
 //! What is added, what is changed, what is left alone.
 
-use plimsoll_aws::AlarmsApi as _;
+use std::collections::BTreeSet;
+
 use plimsoll_aws::testing::{FakeAlarms, throttled, unavailable};
+use plimsoll_aws::{AlarmState, AlarmsApi as _};
 use plimsoll_core::clock::UnixMillis;
 use plimsoll_dashboards::{Inventory, Mark};
 
@@ -63,11 +65,42 @@ async fn an_empty_account_gets_everything_once_and_then_nothing() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_alarm_on_silence_waits_for_its_series_before_missing_data_breaches() {
+    let api = FakeAlarms::default();
+    let keeper = Keeper::new(api.clone());
+    let missing = |name: &str| api.alarms()[name].alarm.treat_missing_data.clone();
+    let keep = async || {
+        let plan = keeper.plan(&wanted()).await.unwrap();
+        keeper.apply(&plan).await.unwrap();
+        plan
+    };
+    keep().await;
+    for name in ["plimsoll-collector-silent", "plimsoll-web-silent"] {
+        assert_eq!(missing(name), "missing", "{name} calls nobody at the start");
+    }
+    assert_eq!(missing("plimsoll-incidents-critical"), "notBreaching");
+    api.set_state("plimsoll-collector-silent", AlarmState::Ok, "data");
+    let plan = keep().await;
+    assert_eq!(plan.changes.len(), 1, "{plan}");
+    assert_eq!(missing("plimsoll-collector-silent"), "breaching");
+    assert_eq!(missing("plimsoll-web-silent"), "missing", "no agent yet");
+    // A collector that starts while the fleet is silent leaves the alarm armed.
+    api.set_state("plimsoll-collector-silent", AlarmState::Alarm, "silence");
+    assert!(keep().await.is_empty());
+    let mut other = api.alarms()["plimsoll-collector-silent"].alarm.clone();
+    other.metric = "another".to_owned();
+    api.put_alarm(&other).await.unwrap();
+    keep().await;
+    assert_eq!(missing("plimsoll-collector-silent"), "missing", "anew");
+}
+
 #[test]
 fn only_what_differs_is_changed_and_shown() {
     let wanted = wanted();
     let mut actual = Actual {
         alarms: wanted.alarms.clone(),
+        fed: BTreeSet::new(),
         dashboard: wanted
             .dashboard
             .clone()
@@ -115,7 +148,7 @@ async fn what_plimsoll_did_not_make_is_never_touched() {
 fn what_is_no_longer_wanted_is_shown_and_not_deleted() {
     let actual = Actual {
         alarms: wanted().alarms,
-        dashboard: None,
+        ..Actual::default()
     };
     let fewer = desired(
         &config(),
@@ -147,6 +180,7 @@ fn events_on_the_dashboard_count_only_for_the_one_who_knows_them() {
     let put = desired(&config(), &with_mark).unwrap();
     let actual = Actual {
         alarms: put.alarms.clone(),
+        fed: BTreeSet::new(),
         dashboard: put.dashboard.map(|(_, body)| body),
     };
     let mut wanted = wanted();

@@ -74,7 +74,8 @@ fn lasting(minutes: u32, alarm: Alarm) -> Alarm {
     }
 }
 
-/// An alarm on a series of which nothing has come for a quarter of an hour.
+/// An alarm on a series of which nothing has come for a quarter of an hour. Whoever puts it leaves
+/// missing data unknown until the series has come once: what never spoke has not fallen silent.
 fn silence(name: &str, metric: &'static Metric, dimensions: &[(&str, &str)]) -> Alarm {
     Alarm {
         statistic: Statistic::SampleCount,
@@ -90,7 +91,9 @@ fn silence(name: &str, metric: &'static Metric, dimensions: &[(&str, &str)]) -> 
 /// A description in the form that [`crate::lint::alarms`] asks for.
 fn describe(what: &str, why: &str, next: &str, missing: Missing) -> String {
     let missing = match missing {
-        Missing::Breaching => "breaching, because silence is the fault.",
+        Missing::Breaching => {
+            "breaching from the first data on, because silence is the fault; unknown before it."
+        }
         Missing::NotBreaching => "within bounds; plimsoll-collector-silent watches for silence.",
         Missing::Unknown => "unknown; the group's alarm on silence tells of it.",
     };
