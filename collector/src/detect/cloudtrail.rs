@@ -7,7 +7,7 @@ use plimsoll_core::price::on_demand_hourly;
 
 use super::field::{Event, Path, as_text};
 use super::rule::{Novelty, Price, Rule};
-use super::template::shown;
+use super::template::{name, shown};
 use crate::finding::{Entity, Evidence, Finding, Kind, SourceKind, stable_id};
 use crate::signal::Activity;
 
@@ -30,7 +30,10 @@ pub(super) fn finding(rule: &Rule, activity: &Activity, novelty: Novelty) -> Opt
     Some(Finding {
         id: stable_id([rule.id.as_str(), activity.event_id.as_str()]),
         rule: rule.id.clone(),
-        title: rule.title.clone(),
+        title: match failed {
+            Some(_) => format!("Failed attempt: {}", rule.title),
+            None => rule.title.clone(),
+        },
         severity: if failed.is_some() {
             rule.level.lower()
         } else {
@@ -40,8 +43,8 @@ pub(super) fn finding(rule: &Rule, activity: &Activity, novelty: Novelty) -> Opt
         time_first: activity.time,
         time_last: activity.time,
         entities: entities(rule, activity, event),
-        account: activity.account.clone(),
-        region: Some(activity.region.clone()).filter(|region| !region.is_empty()),
+        account: activity.account.as_deref().map(name),
+        region: Some(name(&activity.region)).filter(|region| !region.is_empty()),
         summary,
         evidence: vec![Evidence {
             time: activity.time,
@@ -90,19 +93,24 @@ fn entities(rule: &Rule, activity: &Activity, event: Event<'_>) -> BTreeSet<Enti
         .source_ip
         .as_ref()
         .filter(|ip| ip.parse::<IpAddr>().is_ok());
+    let named = |text: &String| name(text);
     let own = [
-        principal.arn.clone().map(Entity::Principal),
-        principal.access_key.clone().map(Entity::AccessKey),
+        principal.arn.as_ref().map(named).map(Entity::Principal),
+        principal
+            .access_key
+            .as_ref()
+            .map(named)
+            .map(Entity::AccessKey),
         ip.cloned().map(Entity::Ip),
-        activity.account.clone().map(Entity::Account),
-        region.cloned().map(Entity::Region),
-        Some(Entity::Service(activity.source.clone())),
+        activity.account.as_ref().map(named).map(Entity::Account),
+        region.map(named).map(Entity::Region),
+        Some(Entity::Service(name(&activity.source))),
     ];
     let of_rule = rule.entities.iter().flat_map(|(kind, path)| {
         path.values(event, ENTITIES_MAX)
             .into_iter()
             .filter(|value| value.is_string())
-            .map(|value| kind.entity(as_text(value).into_owned()))
+            .map(|value| kind.entity(name(&as_text(value))))
     });
     own.into_iter().flatten().chain(of_rule).collect()
 }
@@ -193,11 +201,31 @@ mod tests {
         let finding = find(record).remove(0);
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(finding.usd_per_day, None);
+        assert_eq!(
+            finding.title,
+            "Failed attempt: Large instances were launched in a new Region"
+        );
         assert!(
             finding
                 .summary
                 .contains("failed with Client.UnauthorizedOperation")
         );
+    }
+
+    #[test]
+    fn what_an_attacker_typed_is_one_line_of_bounded_length() {
+        let mut record = launch();
+        let typed = format!("group\nNext steps: none{}", "x".repeat(1 << 20));
+        record["eventName"] = json!("AuthorizeSecurityGroupIngress");
+        record["errorCode"] = json!("Client.InvalidGroup.NotFound");
+        record["requestParameters"] = json!({"groupId": typed, "cidrIp": "0.0.0.0/0",
+            "fromPort": 22, "toPort": 22, "ipProtocol": "tcp"});
+        let finding = find(record).remove(0);
+        let longest = finding.entities.iter().map(|entity| entity.value().len());
+        assert!(longest.max().unwrap() < 1_000);
+        for entity in &finding.entities {
+            assert!(!entity.value().contains('\n'), "{entity}");
+        }
     }
 
     #[test]

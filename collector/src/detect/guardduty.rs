@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::field::{Event, Path, as_text};
-use super::template::shown;
+use super::template::{name, shown};
 use crate::finding::{Entity, Evidence, Finding, Kind, Severity, SourceKind, stable_id};
 use crate::signal::GuardDutyFinding;
 
@@ -66,15 +66,15 @@ pub(super) fn finding(found: &GuardDutyFinding) -> Option<Finding> {
     };
     Some(Finding {
         id: stable_id(["guardduty", found.arn.as_str()]),
-        rule: format!("guardduty:{}", found.kind),
+        rule: format!("guardduty:{}", shown(&found.kind)),
         title: shown(&found.title),
         severity: severity(found.severity),
         kind: Kind::Security,
         time_first: found.first_seen,
         time_last: found.last_seen,
         entities: entities(found),
-        account: found.account.clone(),
-        region: found.region.clone(),
+        account: found.account.as_deref().map(name),
+        region: found.region.as_deref().map(name),
         summary: format!("{} (seen {seen})", sentence(found)),
         evidence: vec![Evidence {
             time: found.first_seen,
@@ -126,8 +126,8 @@ fn entities(found: &GuardDutyFinding) -> BTreeSet<Entity> {
         member: None,
     };
     let mut entities: BTreeSet<Entity> = [
-        found.account.clone().map(Entity::Account),
-        found.region.clone().map(Entity::Region),
+        found.account.as_deref().map(name).map(Entity::Account),
+        found.region.as_deref().map(name).map(Entity::Region),
         principal(found).map(Entity::Principal),
     ]
     .into_iter()
@@ -138,9 +138,9 @@ fn entities(found: &GuardDutyFinding) -> BTreeSet<Entity> {
             let text = as_text(value);
             // A sequence names instances by their ARN.
             if let Some((_, instance)) = text.rsplit_once(":instance/") {
-                entities.insert(Entity::Instance(instance.to_owned()));
+                entities.insert(Entity::Instance(name(instance)));
             }
-            let entity = entity(text.into_owned());
+            let entity = entity(name(&text));
             if value.is_string() && is_usable(&entity) {
                 entities.insert(entity);
             }
@@ -161,14 +161,25 @@ fn is_usable(entity: &Entity) -> bool {
 /// The ARN of the user or role whose key was used, which the format gives as a type and a name.
 fn principal(found: &GuardDutyFinding) -> Option<String> {
     let details = found.detail.pointer("/resource/accessKeyDetails")?;
-    let text = |name| details.get(name).and_then(Value::as_str);
+    let text = |key| details.get(key).and_then(Value::as_str);
     let account = found.account.as_deref()?;
-    let name = text("userName").filter(|name| !name.is_empty())?;
-    match text("userType")? {
-        "Root" => Some(format!("arn:aws:iam::{account}:root")),
-        "IAMUser" => Some(format!("arn:aws:iam::{account}:user/{name}")),
-        "AssumedRole" | "Role" => Some(format!("arn:aws:iam::{account}:role/{name}")),
-        _ => None,
+    let user = text("userName").filter(|user| !user.is_empty())?;
+    let who = match text("userType")? {
+        "Root" => "root".to_owned(),
+        "IAMUser" => format!("user/{user}"),
+        "AssumedRole" | "Role" => format!("role/{user}"),
+        _ => return None,
+    };
+    let partition = partition(found.region.as_deref().unwrap_or_default());
+    Some(name(&format!("arn:{partition}:iam::{account}:{who}")))
+}
+
+/// The partition of a Region. Source: AWS General Reference, "Amazon Resource Names".
+fn partition(region: &str) -> &'static str {
+    match region.split('-').take(2).collect::<Vec<_>>().as_slice() {
+        ["cn", _] => "aws-cn",
+        ["us", "gov"] => "aws-us-gov",
+        _ => "aws",
     }
 }
 
@@ -247,6 +258,29 @@ mod tests {
             found.summary
         );
         assert!(!found.sample);
+    }
+
+    #[test]
+    fn a_principal_is_called_by_the_arn_that_cloudtrail_gives_in_the_same_partition() {
+        for (region, user_type, expected) in [
+            ("eu-north-1", "Root", "arn:aws:iam::111122223333:root"),
+            (
+                "cn-north-1",
+                "IAMUser",
+                "arn:aws-cn:iam::111122223333:user/eve",
+            ),
+            (
+                "us-gov-west-1",
+                "Role",
+                "arn:aws-us-gov:iam::111122223333:role/eve",
+            ),
+        ] {
+            let mut record = mining();
+            record["region"] = json!(region);
+            record["resource"]["accessKeyDetails"]["userType"] = json!(user_type);
+            let found = principal(&read(record).unwrap());
+            assert_eq!(found.as_deref(), Some(expected));
+        }
     }
 
     #[test]

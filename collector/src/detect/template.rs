@@ -7,6 +7,9 @@ use crate::signal::Activity;
 const VALUES_SHOWN: usize = 5;
 /// Characters of one value that are shown.
 const CHARS_SHOWN: usize = 120;
+/// Characters of a name. A role's ARN has at most 640: a path of 512 and a name of 64.
+/// Source: IAM user guide, "IAM and AWS STS quotas".
+const NAME_CHARS_MAX: usize = 640;
 
 /// A sentence with holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,15 +106,25 @@ fn values(path: &Path, event: Event<'_>) -> Option<String> {
 
 /// A value as it may stand in a message: one line, bounded. What an attacker typed ends up here.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text
+    one_line(text, CHARS_SHOWN)
+}
+
+/// The name of whom or what is involved, by which findings are tied together and which stands in
+/// messages: one line, and no longer than any ARN that AWS gives out.
+pub(super) fn name(text: &str) -> String {
+    one_line(text, NAME_CHARS_MAX)
+}
+
+fn one_line(text: &str, chars_max: usize) -> String {
+    let mut line: String = text
         .chars()
-        .take(CHARS_SHOWN)
+        .take(chars_max)
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect();
-    if text.chars().nth(CHARS_SHOWN).is_some() {
-        shown.push('…');
+    if text.chars().nth(chars_max).is_some() {
+        line.push('…');
     }
-    shown
+    line
 }
 
 #[cfg(test)]

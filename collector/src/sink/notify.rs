@@ -18,13 +18,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::NotifyConfig;
 use crate::finding::Severity;
-use crate::incident::{Incident, Status};
+use crate::incident::{Incident, NAMES_MAX, Status};
 use crate::state::{Letter, StateError};
 
+use json::Extent;
 pub use sender::{Notifier, Sent};
 
-/// Lines of the timeline that programs get, the first that fits into a message.
-const TIMELINES: [usize; 5] = [200, 100, 40, 15, 5];
+/// How much programs get, the first that fits into a message. The last always does, whatever an
+/// attacker called things: a message that is refused for its size would tell nobody.
+const EXTENTS: [Extent; 5] = [
+    Extent {
+        lines: 200,
+        names: NAMES_MAX,
+    },
+    Extent {
+        lines: 100,
+        names: NAMES_MAX,
+    },
+    Extent {
+        lines: 40,
+        names: 50,
+    },
+    Extent {
+        lines: 15,
+        names: 20,
+    },
+    Extent { lines: 5, names: 2 },
+];
 
 /// What is written down for the sender: enough to write the message again.
 #[derive(Debug, Deserialize, Serialize)]
@@ -111,8 +131,8 @@ fn notification(letter: &Letter) -> Result<Notification, serde_json::Error> {
 fn texts(incident: &Incident) -> Result<BTreeMap<&'static str, String>, serde_json::Error> {
     let mail = mail::body(incident);
     let mut texts = BTreeMap::from([("default", mail.clone()), ("email", mail)]);
-    for lines in TIMELINES {
-        let whole = json::text(incident, lines)?;
+    for extent in EXTENTS {
+        let whole = json::text(incident, extent)?;
         for protocol in ["sqs", "http", "https", "lambda"] {
             texts.insert(protocol, whole.clone());
         }

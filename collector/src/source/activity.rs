@@ -11,14 +11,19 @@ use serde_json::Value;
 use super::Reason;
 use crate::signal::{Activity, Principal};
 
+/// An event id is a GUID of 36 characters. A longer one than this is none, and is not remembered.
+/// Source: AWS CloudTrail user guide, "CloudTrail record contents".
+const EVENT_ID_BYTES_MAX: usize = 128;
+
 /// Reads a record.
 ///
 /// # Errors
 /// When it lacks what makes it usable, with a sentence for people.
 pub fn read(record: Value) -> Result<Activity, (Reason, String)> {
-    let event_id = text(&record, &["eventID"]).ok_or((
+    let usable = |id: &String| id.len() <= EVENT_ID_BYTES_MAX;
+    let event_id = text(&record, &["eventID"]).filter(usable).ok_or((
         Reason::NoEventId,
-        "the record has no eventID, so copies of it could not be told apart".to_owned(),
+        "the record has no usable eventID, so copies of it could not be told apart".to_owned(),
     ))?;
     let written = text(&record, &["eventTime"]);
     let time = written.as_deref().and_then(moment).ok_or_else(|| {
@@ -43,11 +48,19 @@ pub fn read(record: Value) -> Result<Activity, (Reason, String)> {
         principal: principal(&record),
         source_ip: text(&record, &["sourceIPAddress"]),
         user_agent: text(&record, &["userAgent"]),
-        error_code: text(&record, &["errorCode"]),
+        error_code: text(&record, &["errorCode"]).or_else(|| failed_login(&record)),
         read_only: is_read_only(&record),
         event_id,
         record,
     })
+}
+
+/// Why signing in failed. Such events say so in `errorMessage` and have no `errorCode`.
+/// Source: AWS CloudTrail user guide, "AWS Management Console sign-in events".
+fn failed_login(record: &Value) -> Option<String> {
+    let result = text(record, &["responseElements", "ConsoleLogin"])?;
+    let failed = || text(record, &["errorMessage"]).unwrap_or_else(|| "Failure".to_owned());
+    (result == "Failure").then(failed)
 }
 
 /// A time as AWS writes it: RFC 3339.
@@ -89,9 +102,9 @@ fn principal(record: &Value) -> Principal {
     let own_arn = text(identity, &["arn"]);
     let account = text(identity, &["accountId"]);
     let arn = match kind.as_str() {
-        "Root" => account
-            .map(|account| format!("arn:aws:iam::{account}:root"))
-            .or(own_arn),
+        "Root" => own_arn
+            .filter(|arn| arn.ends_with(":root"))
+            .or_else(|| account.map(|account| format!("arn:aws:iam::{account}:root"))),
         _ => issuer("arn").or_else(|| own_arn.map(|arn| role_of_session(&arn).unwrap_or(arn))),
     };
     let session = text(identity, &["principalId"])
@@ -160,12 +173,24 @@ mod tests {
         };
         check("eventID", Value::Null, Reason::NoEventId);
         check("eventID", json!(""), Reason::NoEventId);
+        check("eventID", json!("x".repeat(1 << 20)), Reason::NoEventId);
         check("eventTime", Value::Null, Reason::NoEventTime);
         check("eventTime", json!("yesterday"), Reason::NoEventTime);
         check("eventName", json!(["x"]), Reason::NoEventName);
         check("eventSource", Value::Null, Reason::NoEventName);
         assert_eq!(read(json!("text")).unwrap_err().0, Reason::NoEventId);
         assert_eq!(read(json!([1])).unwrap_err().0, Reason::NoEventId);
+    }
+
+    #[test]
+    fn a_login_that_failed_is_a_call_that_failed() {
+        let mut login = record();
+        login["responseElements"] = json!({"ConsoleLogin": "Failure"});
+        login["errorMessage"] = json!("Failed authentication");
+        let failed = read(login.clone()).unwrap().error_code;
+        assert_eq!(failed.as_deref(), Some("Failed authentication"));
+        login["responseElements"] = json!({"ConsoleLogin": "Success"});
+        assert_eq!(read(login).unwrap().error_code, None);
     }
 
     #[test]

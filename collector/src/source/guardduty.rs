@@ -17,6 +17,9 @@ use crate::signal::{GuardDutyFinding, Signal};
 /// Source: Amazon EventBridge quotas, 2026.
 pub const FINDING_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// An id or ARN of more bytes is none: AWS's ARNs stay below. It is remembered for 90 days.
+const ARN_BYTES_MAX: usize = 1024;
+
 /// Keys under which an answer holds its list of findings.
 const LIST_KEYS: &[&str] = &["Findings", "findings"];
 
@@ -50,7 +53,8 @@ pub fn finding(value: Value) -> Result<GuardDutyFinding, (Reason, String)> {
     };
     let need = |name: &str| text(&detail, &[name]).ok_or_else(|| lacks(name));
     let time = |path: &[&str]| text(&detail, path).as_deref().and_then(moment);
-    let id = need("id")?;
+    let short = |found: &String| found.len() <= ARN_BYTES_MAX;
+    let id = Some(need("id")?).filter(short).ok_or_else(|| lacks("id"))?;
     let kind = need("type")?;
     let severity = detail
         .get("severity")
@@ -66,6 +70,7 @@ pub fn finding(value: Value) -> Result<GuardDutyFinding, (Reason, String)> {
     let service = |name| detail.get("service").and_then(|service| service.get(name));
     Ok(GuardDutyFinding {
         arn: text(&detail, &["arn"])
+            .filter(short)
             .unwrap_or_else(|| stand_in_arn(account.as_deref(), region.as_deref(), &id)),
         title: text(&detail, &["title"]).unwrap_or_else(|| kind.clone()),
         description: text(&detail, &["description"]).unwrap_or_default(),

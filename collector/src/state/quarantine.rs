@@ -1,10 +1,12 @@
 //! What could not be read, kept aside with the reason, for people to look at.
 
 use plimsoll_core::clock::UnixMillis;
+use plimsoll_core::logging::scrub;
 use rusqlite::params;
 
 use super::{Doing, StateError, Tx};
 use crate::source::Problem;
+use crate::source::json::sample;
 
 /// Entries kept at most, the latest ones. With at most about 1.5 KiB each, 15 MB.
 pub const QUARANTINE_ROWS_MAX: i64 = 10_000;
@@ -27,11 +29,15 @@ pub struct Quarantined {
 }
 
 impl Tx<'_> {
-    /// Keeps a problem aside. The same one met again only moves its time.
+    /// Keeps a problem aside, with at most [`crate::source::json::SAMPLE_BYTES_MAX`] bytes of what
+    /// was found and without what looks like a secret. The same one met again only moves its time.
     ///
     /// # Errors
     /// SQLite's.
     pub fn quarantine(&self, problem: &Problem, now: UnixMillis) -> Result<(), StateError> {
+        // What is wrong may quote the input, which may be megabytes.
+        let detail = scrub(sample(&problem.detail));
+        let content = scrub(&problem.sample);
         self.0
             .prepare_cached(
                 "INSERT INTO quarantine (origin, place, reason, detail, sample, at)
@@ -43,8 +49,8 @@ impl Tx<'_> {
                     problem.origin,
                     problem.place,
                     problem.reason.as_str(),
-                    problem.detail,
-                    problem.sample,
+                    detail,
+                    sample(&content),
                     now.0
                 ])
             })

@@ -41,6 +41,7 @@ struct Report<'i> {
     usd_at_risk_30_days: Option<f64>,
     next_steps: &'i [String],
     includes: Vec<&'i str>,
+    names_omitted: usize,
     sample: bool,
 }
 
@@ -52,8 +53,18 @@ struct Line<'i> {
     reference: &'i str,
 }
 
-/// The incident with at most `lines` lines of its timeline, the first and the last of them.
-pub(super) fn text(incident: &Incident, lines: usize) -> Result<String, serde_json::Error> {
+/// How much of an incident is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// Lines of the timeline, the first and the last of them.
+    pub(super) lines: usize,
+    /// Names of each sort, and rules.
+    pub(super) names: usize,
+}
+
+/// The incident to that extent, with the numbers of what is left out.
+pub(super) fn text(incident: &Incident, extent: Extent) -> Result<String, serde_json::Error> {
+    let Extent { lines, names } = extent;
     let total = incident.timeline.len();
     let half = lines / 2;
     let kept =
@@ -86,17 +97,18 @@ pub(super) fn text(incident: &Incident, lines: usize) -> Result<String, serde_js
             .iter()
             .map(|source| source.as_str())
             .collect(),
-        rules: &incident.rules,
-        principals: all(&incident.principals),
-        access_keys: all(&incident.access_keys),
-        resources: all(&incident.resources),
-        addresses: all(&incident.addresses),
-        accounts: all(&incident.accounts),
-        regions: all(&incident.regions),
+        rules: incident.rules.get(..names).unwrap_or(&incident.rules),
+        principals: all(&incident.principals, names),
+        access_keys: all(&incident.access_keys, names),
+        resources: all(&incident.resources, names),
+        addresses: all(&incident.addresses, names),
+        accounts: all(&incident.accounts, names),
+        regions: all(&incident.regions, names),
         usd_at_risk_per_day: incident.usd_per_day.map(cents),
         usd_at_risk_30_days: incident.usd_per_day.map(|usd| cents(usd * 30.0)),
         next_steps: &incident.next_steps,
-        includes: all(&incident.includes),
+        includes: all(&incident.includes, names),
+        names_omitted: omitted(incident, names),
         sample: incident.sample,
     })
 }
@@ -117,8 +129,23 @@ fn status(incident: &Incident) -> &'static str {
     }
 }
 
-fn all(names: &BTreeSet<String>) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
+fn all(names: &BTreeSet<String>, count: usize) -> Vec<&str> {
+    names.iter().map(String::as_str).take(count).collect()
+}
+
+/// How many names are left out when `count` of each sort are told.
+fn omitted(incident: &Incident, count: usize) -> usize {
+    let sorts = [
+        &incident.principals,
+        &incident.access_keys,
+        &incident.resources,
+        &incident.addresses,
+        &incident.accounts,
+        &incident.regions,
+        &incident.includes,
+    ];
+    let names = sorts.map(|names| names.len().saturating_sub(count));
+    names.iter().sum::<usize>() + incident.rules.len().saturating_sub(count)
 }
 
 /// US$ to the cent; more digits would only look exact.

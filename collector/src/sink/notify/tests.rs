@@ -1,5 +1,6 @@
 //! What people and programs read, and what a crash between sending and marking does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,6 +224,26 @@ fn a_huge_incident_fits_into_one_message_and_says_what_was_left_out() {
             .unwrap()
             .starts_with("199 ")
     );
+}
+
+#[test]
+fn a_message_fits_whatever_an_attacker_called_things() {
+    let mut huge = incident();
+    let name = |n: usize| format!("{n:03} {}", "\"é".repeat(318));
+    let names: BTreeSet<String> = (0..NAMES_MAX).map(name).collect();
+    huge.resources = names.clone();
+    huge.principals = names.clone();
+    huge.accounts = names.clone();
+    huge.regions = names;
+    let [people, chat] = told(&huge);
+    for message in [&people, &chat] {
+        let size = serde_json::to_string(&message.texts).unwrap().len();
+        assert!(size <= limits::notify::MESSAGE_BYTES_MAX, "{size}");
+    }
+    let body: Value = serde_json::from_str(&people.texts["sqs"]).unwrap();
+    let kept = body["resources"].as_array().unwrap().len();
+    assert!(kept < NAMES_MAX);
+    assert_eq!(body["names_omitted"], 4 * (NAMES_MAX - kept));
 }
 
 #[test]
