@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Evidence, Finding, Kind, Severity, SourceKind, millis, stable_id};
 
 pub use connect::{COST_GAP, STRONG_GAP, WEAK_GAP};
-pub use revise::{Known, close_quiet, revise};
+pub use revise::{Known, came_back, close_quiet, revise};
 
 /// Lines of a timeline that are kept; the first and the last half of what there is.
 pub const TIMELINE_MAX: usize = 200;
@@ -173,4 +173,4 @@ fn version(finding: &Finding) -> (&str, UnixMillis, usize, &str, Severity) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plimsoll_core::clock::UnixMillis;
 
-use super::{Incident, Status, incident_id};
+use super::{Incident, STRONG_GAP, Status, incident_id};
 
 /// What was told before, as far as it touches the findings at hand.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,16 @@ fn free_id(id: &str, taken: &BTreeSet<String>, known: &Known) -> String {
         free = incident_id([free.as_str()]);
     }
     free
+}
+
+/// Whether an incident that was closed goes on after [`STRONG_GAP`] of quiet, by the times of what
+/// happened: it is news again, and told again. Facts about the old events that come in late, such as a bill
+/// that is corrected, are none.
+#[must_use]
+pub fn came_back(incident: &Incident, told: &Incident) -> bool {
+    told.status == Status::Closed
+        && incident.is_open()
+        && incident.time_last.since(told.time_last) > STRONG_GAP
 }
 
 /// Closes an incident to which nothing was joined for `quiet`; `None` when it stays as it is.

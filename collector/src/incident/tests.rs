@@ -308,6 +308,25 @@ fn an_incident_closes_after_the_quiet_period_and_opens_again() {
     assert_eq!((again.status, again.revision), (Status::Open, 2));
 }
 
+#[test]
+fn a_closed_incident_that_goes_on_after_a_day_is_news_and_a_late_fact_is_none() {
+    let told = correlate(&[finding("guardduty:x", 0, &[key()])]).remove(0);
+    let closed = Incident {
+        status: Status::Closed,
+        ..told.clone()
+    };
+    let at = |hours: u32, status: Status| Incident {
+        time_last: told.time_last + HOUR * hours,
+        status,
+        ..told.clone()
+    };
+    assert!(came_back(&at(25, Status::Open), &closed));
+    assert!(!came_back(&at(24, Status::Open), &closed), "no gap");
+    assert!(!came_back(&at(0, Status::Open), &closed), "a late fact");
+    assert!(!came_back(&at(25, Status::Open), &told), "it never closed");
+    assert!(!came_back(&at(25, Status::Closed), &closed));
+}
+
 /// Findings that share entities now and then and are hours to days apart.
 fn some_findings() -> impl Strategy<Value = Vec<Finding>> {
     let entity = prop_oneof![

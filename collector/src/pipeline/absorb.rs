@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_core::clock::UnixMillis;
 
 use crate::finding::Finding;
-use crate::incident::{COST_GAP, Incident, Known, correlate, revise};
+use crate::incident::{COST_GAP, Incident, Known, came_back, correlate, revise};
 use crate::state::{CORRELATED_MAX, StateError, Tx};
 
 /// Correlates `changed` with what is stored around them, stores the incidents that are new or
-/// different, and gives them.
+/// different, and gives them. One that comes back after it was closed is to be told again.
 ///
 /// Findings belong together over gaps of at most [`COST_GAP`], the longest of them, so an incident
 /// is whole when nothing was left out within that gap before its first finding. The window grows
@@ -41,6 +41,10 @@ pub(super) fn absorb(
     };
     let revised = revise(touched, &known, now);
     for incident in &revised {
+        let told = known.incidents.get(&incident.id);
+        if told.is_some_and(|told| came_back(incident, told)) {
+            tx.tell_again(&incident.id)?;
+        }
         tx.store_incident(incident)?;
     }
     Ok(revised)

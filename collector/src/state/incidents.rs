@@ -9,7 +9,7 @@ use super::{Doing, StateError, Tx};
 use crate::finding::Finding;
 use crate::incident::Incident;
 
-/// Incidents kept at most, the latest ones. With at most about 60 KiB each (timeline and names
+/// Incidents kept at most, the latest ones, open or not. With at most about 60 KiB each (timeline and names
 /// are bounded), and mostly 4 KiB.
 const INCIDENTS_MAX: i64 = 10_000;
 /// Findings that are looked at together. A storm of more within the window is cut to the latest.
@@ -139,20 +139,27 @@ impl Tx<'_> {
         write().doing("store an incident")
     }
 
-    /// Forgets the oldest closed incidents beyond what is kept, and whose findings were forgotten.
+    /// Forgets the oldest incidents beyond what is kept, and what ties findings to incidents where
+    /// either was forgotten. An incident that is forgotten while it is open is not told a second
+    /// time: its id is made from what it began with, and the outbox knows it.
     ///
     /// # Errors
     /// SQLite's.
     pub fn forget_incidents(&self) -> Result<(), StateError> {
+        self.forget_incidents_beyond(INCIDENTS_MAX)
+    }
+
+    fn forget_incidents_beyond(&self, incidents_max: i64) -> Result<(), StateError> {
         let write = || {
             self.0.execute(
-                "DELETE FROM incidents WHERE open = 0 AND id IN
-                   (SELECT id FROM incidents ORDER BY updated DESC LIMIT -1 OFFSET ?1)",
-                [INCIDENTS_MAX],
+                "DELETE FROM incidents WHERE id IN
+                   (SELECT id FROM incidents ORDER BY updated DESC, id LIMIT -1 OFFSET ?1)",
+                [incidents_max],
             )?;
             self.0.execute(
                 "DELETE FROM incident_findings
-                 WHERE incident NOT IN (SELECT id FROM incidents)",
+                 WHERE incident NOT IN (SELECT id FROM incidents)
+                    OR finding NOT IN (SELECT id FROM findings)",
                 [],
             )
         };
@@ -179,4 +186,45 @@ fn parse<T: serde::de::DeserializeOwned>(
         what: what(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+    use crate::incident::correlate;
+    use crate::incident::tests::finding;
+
+    #[test]
+    fn the_oldest_incidents_make_room_and_ties_to_what_is_gone_go_with_them() {
+        let state = State::open_in_memory().unwrap();
+        let findings: Vec<Finding> = (0..3)
+            .map(|n| {
+                let key = crate::finding::Entity::AccessKey(format!("key-{n}"));
+                Finding {
+                    account: None,
+                    ..finding("r", n, &[key])
+                }
+            })
+            .collect();
+        let done: Result<(), StateError> = state.transaction(|tx| {
+            let mut ids = Vec::new();
+            for (at, mut incident) in (1..).zip(correlate(&findings)) {
+                incident.updated = UnixMillis(at);
+                tx.store_incident(&incident)?;
+                ids.push(incident.id);
+            }
+            // The finding of the last incident is not stored: it was forgotten.
+            for finding in &findings[..2] {
+                tx.store_finding(finding)?;
+            }
+            tx.forget_incidents_beyond(2)?;
+            assert_eq!(ids.len(), 3);
+            assert!(tx.incident(&ids[0])?.is_none(), "open, and the oldest");
+            assert_eq!(tx.incident(&ids[1])?.unwrap().findings.len(), 1);
+            assert!(tx.incident(&ids[2])?.unwrap().findings.is_empty());
+            Ok(())
+        });
+        done.unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! Notifications that are to be sent: written with the incident, sent afterwards.
 //!
 //! A row is made once for each incident, severity and topic; the table refuses a second one, so
-//! the same thing is told once. A row that was published and not yet marked when the process died
+//! the same thing is told once, until [`Tx::tell_again`] says that it is news again. A row that was published and not yet marked when the process died
 //! is published again at the next start: that one notification can be a duplicate, and it carries
 //! the same incident id and revision as attributes, by which a receiver can tell.
 
@@ -93,6 +93,21 @@ impl Tx<'_> {
             )
             .map(drop)
             .doing("withdraw a notification")
+    }
+
+    /// Forgets what was told of an incident, so that its next letters are written down. What waits
+    /// stays.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn tell_again(&self, incident: &str) -> Result<(), StateError> {
+        self.0
+            .execute(
+                "DELETE FROM outbox WHERE incident = ?1 AND state <> 'waiting'",
+                [incident],
+            )
+            .map(drop)
+            .doing("have an incident told again")
     }
 
     /// The worst severity of the incident that was written down for the topic.
@@ -236,6 +251,10 @@ mod tests {
             assert_eq!(tx.letters_waiting()?, 2, "the worst for each topic");
             tx.withdraw(&other.incident, None, NOW)?;
             assert_eq!(tx.letters_waiting()?, 0);
+            tx.tell_again(&other.incident)?;
+            assert!(tx.post(&other, NOW)?, "it is news again");
+            tx.tell_again(&other.incident)?;
+            assert!(!tx.post(&other, NOW)?, "what waits is not told twice");
             Ok(())
         });
         done.unwrap();
