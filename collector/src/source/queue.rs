@@ -53,6 +53,15 @@ enum Verdict {
     Leave(Error),
 }
 
+/// What became of the messages of one answer.
+#[derive(Debug, Default)]
+struct Batch {
+    /// How many are done and deleted.
+    handled: usize,
+    /// The last failure.
+    failed: Option<Error>,
+}
+
 impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
     /// Reads the queue at `url`. Failed calls are counted in `failures` by reason.
     #[must_use]
@@ -87,15 +96,23 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
                 () = shutdown.requested() => return Ok(()),
                 received = self.queue.receive(&self.url, WAIT_MAX) => received,
             };
-            let failed = match received {
+            let batch = match received {
                 Ok(messages) => self.messages(messages, &shutdown).await?,
-                Err(error) => Some(error),
+                Err(error) => Batch {
+                    failed: Some(error),
+                    ..Batch::default()
+                },
             };
-            let Some(error) = failed else {
+            let Some(error) = batch.failed else {
                 attempt = 0;
                 continue;
             };
             let wait = self.note(&error, attempt);
+            if batch.handled > 0 {
+                // The service answers: what failed comes back by itself, and the rest goes on.
+                attempt = 0;
+                continue;
+            }
             attempt = attempt.saturating_add(1);
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),
@@ -104,28 +121,27 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
         }
     }
 
-    /// Handles what was received; gives the last failure that asks for a pause.
+    /// Handles what was received.
     async fn messages(
         &self,
         messages: Vec<QueueMessage>,
         shutdown: &Shutdown,
-    ) -> Result<Option<Error>, Ended> {
-        let mut failed = None;
+    ) -> Result<Batch, Ended> {
+        let mut batch = Batch::default();
         for message in messages {
             if shutdown.is_requested() {
                 // The rest of the answer comes back to whoever reads the queue next.
-                return Ok(None);
+                return Ok(Batch::default());
             }
             match self.message(&message).await? {
-                Verdict::Leave(error) => failed = Some(error),
-                Verdict::Delete => {
-                    if let Err(error) = self.queue.delete(&self.url, &message.receipt).await {
-                        failed = Some(error);
-                    }
-                }
+                Verdict::Leave(error) => batch.failed = Some(error),
+                Verdict::Delete => match self.queue.delete(&self.url, &message.receipt).await {
+                    Ok(()) => batch.handled += 1,
+                    Err(error) => batch.failed = Some(error),
+                },
             }
         }
-        Ok(failed)
+        Ok(batch)
     }
 
     /// Counts and tells a failure, and says how long to wait.

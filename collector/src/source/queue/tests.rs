@@ -133,6 +133,80 @@ async fn a_message_stays_while_waiting_may_help() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_that_may_not_be_read_does_not_hold_up_the_others() {
+    let (aws, state) = (Aws::default(), state());
+    aws.objects.put("logs", "x.json", stop("a").to_string());
+    aws.objects.answer(Err(denied("GetObject", "s3:GetObject")));
+    aws.queue.send(&object_created("x.json"));
+    for id in 0..30 {
+        let event = event("AWS API Call via CloudTrail", &stop(&id.to_string()));
+        aws.queue.send(&event);
+    }
+    assert_eq!(run(&aws, &state).await.findings(), 30);
+    assert_eq!(aws.queue.len(), 1, "it comes back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_broken_in_any_way_is_told_from_its_neighbours_and_kept_once() {
+    let (aws, state) = (Aws::default(), state());
+    let mut large = stop("large");
+    large["requestParameters"] = json!({"name": "x".repeat(1 << 20)});
+    let mut later = stop("later");
+    later["fieldOfNextYear"] = json!({"deep": [{"x": null}]});
+    let mut nul = stop("nul");
+    nul["userAgent"] = json!("a\u{0}b");
+    let good = [&large, &later, &nul];
+    // Compressed, and cut in the middle of the second record.
+    let lines = format!("{}\n{}", stop("first"), stop("second"));
+    let cut = &stored(lines.as_bytes())[..lines.len() - 40];
+    aws.objects.put("logs", "cut.json.gz", cut.to_vec());
+    let mut bytes = format!("{{\"Records\":[{},", stop("before")).into_bytes();
+    bytes.extend(b"{\"eventID\": \xff\xfe, \0},");
+    bytes.extend(stop("behind").to_string().bytes());
+    bytes.extend(b"]}");
+    aws.objects.put("logs", "bytes.json", bytes);
+    for object in ["cut.json.gz", "bytes.json"] {
+        aws.queue.send(&object_created(object));
+    }
+    for record in good {
+        aws.queue
+            .send(&event("AWS API Call via CloudTrail", record));
+    }
+    let broken = ["\0", "{", "\u{fffd}\u{fffd}", "null", "[[[["];
+    for body in broken {
+        aws.queue.send(body);
+    }
+    let told = run(&aws, &state).await;
+    assert!(aws.queue.is_empty(), "nothing is in the way");
+    // first, before and behind; large, later and nul.
+    assert_eq!(told.findings(), 6);
+    let kept = state.run(|tx| tx.quarantined(100)).await.unwrap();
+    let count = |reason: &str| kept.iter().filter(|kept| kept.reason == reason).count();
+    assert_eq!(count("unknown_shape"), broken.len());
+    assert_eq!(count("broken_gzip"), 1);
+    assert_eq!(count("invalid_utf8"), 1);
+    assert!(
+        count("broken_json") + count("truncated_json") >= 2,
+        "{kept:#?}"
+    );
+    for kept in &kept {
+        let longest = kept.sample.len().max(kept.detail.len());
+        assert!(longest <= crate::source::json::SAMPLE_BYTES_MAX);
+        assert!(!kept.origin.is_empty() && !kept.detail.is_empty());
+    }
+    aws.queue.redeliver();
+    assert!(run(&aws, &state).await.rejected().is_empty(), "told once");
+}
+
+/// Gzip without compression, so that what stands before a cut is whole.
+fn stored(text: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_is_not_deleted_before_its_effects_are_stored() {
     let (aws, state) = (Aws::default(), state());
     aws.objects.put("logs", "x.json", stop("a").to_string());
