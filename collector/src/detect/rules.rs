@@ -76,16 +76,7 @@ impl RuleSet {
         }
         let parsed = files.into_iter().map(|path| {
             let file = path.display().to_string();
-            let rule = fs::read_to_string(&path)
-                .map_err(|error| {
-                    vec![RuleError {
-                        file: file.clone(),
-                        line: 0,
-                        key: String::new(),
-                        what: format!("cannot be read: {error}"),
-                    }]
-                })
-                .and_then(|text| Rule::parse(&file, &text));
+            let rule = read(&path, &file).and_then(|text| Rule::parse(&file, &text));
             (path.parent().map(Path::to_owned), rule)
         });
         Self::gather(parsed.collect())
@@ -142,6 +133,25 @@ impl RuleSet {
         };
         self.0.iter().flat_map(tests).collect()
     }
+}
+
+/// The text of a file, or why there is none.
+fn read(path: &Path, file: &str) -> Result<String, Vec<RuleError>> {
+    let wrong = |line, what| {
+        vec![RuleError {
+            file: file.to_owned(),
+            line,
+            key: String::new(),
+            what,
+        }]
+    };
+    let bytes = fs::read(path).map_err(|error| wrong(0, format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..good).unwrap_or_default();
+        let lines: u64 = before.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+        wrong(lines + 1, "this line is not UTF-8".to_owned())
+    })
 }
 
 /// Runs one test of a rule.
@@ -239,7 +249,13 @@ mod tests {
         assert!(told().contains("same id"));
         write("b.yml", "a: [");
         write("c.yaml", "title: x");
+        fs::write(folder.path().join("d.yml"), b"title: x\nid: \xff\n").unwrap();
         assert!(told().contains("b.yml") && told().contains("c.yaml:"));
+        assert!(
+            told().contains("d.yml:2: this line is not UTF-8"),
+            "{}",
+            told()
+        );
         assert!(RuleSet::load(&folder.path().join("none")).is_err());
     }
 

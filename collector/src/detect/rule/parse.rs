@@ -144,11 +144,13 @@ impl Reader {
     /// One of a few words under a key that may be there.
     fn word<T: Copy>(&mut self, part: &Part<'_>, name: &str, words: &[(&str, T)]) -> Option<T> {
         let entry = part.entry(name)?;
-        let found = entry.node.as_str().unwrap_or_default();
-        let value = words.iter().find(|(word, _)| *word == found);
+        let found = entry.node.as_str();
+        let value = words.iter().find(|(word, _)| Some(*word) == found);
         if value.is_none() {
             let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let what = format!("expected one of: {}", allowed.join(", "));
+            let found =
+                found.map_or_else(|| entry.node.to_json().to_string(), |w| format!("\"{w}\""));
+            let what = format!("found {found}, expected one of: {}", allowed.join(", "));
             self.wrong(entry.line, below(&part.key, name), what);
         }
         value.map(|(_, value)| *value)
@@ -174,13 +176,11 @@ impl Reader {
                 "is missing: it holds summary and tests",
             );
         }
+        let each = own.iter().flat_map(|own| self.texts(own, "each"));
+        let each: Vec<Path> = each.map(|text| Path::new(&text)).collect();
+        // Without our block nobody can say whether fields below `each` are wrong.
+        let detection = self.detection(&top, own.is_none() || !each.is_empty());
         let own = own?;
-        let each: Vec<Path> = self
-            .texts(&own, "each")
-            .iter()
-            .map(|text| Path::new(text))
-            .collect();
-        let detection = self.detection(&top, !each.is_empty());
         let summary = self.summary(&own);
         let entities = self.entities(&own);
         let new = self.word(&own, "new", &[("region", NewThing::Region)]);

@@ -146,3 +146,13 @@ fn all_mistakes_are_told_at_once() {
     assert!(keys.contains(&"plimsoll"), "{errors:?}");
     assert!(errors[0].to_string().starts_with("r.yml:"), "{}", errors[0]);
 }
+
+#[test]
+fn a_rule_without_our_block_is_read_to_its_end_all_the_same() {
+    let (sigma, _) = RULE.split_once("plimsoll:").unwrap();
+    let broken = sigma.replace("condition: selection", "condition: other");
+    let told = rule("r.yml", &broken).unwrap_err();
+    let keys: Vec<&str> = told.iter().map(|error| error.key.as_str()).collect();
+    assert!(keys.contains(&"plimsoll"), "{told:?}");
+    assert!(keys.contains(&"detection.condition"), "{told:?}");
+}
