@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
-from conftest import REGION, ROOT, Process, clean_environment, static_credentials, wait_until
+from conftest import ACCOUNT, ROOT, Process, clean_environment, static_credentials, wait_until
 
 CHROMIUM = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -17,13 +19,38 @@ CHROMIUM = [
 ]
 
 
-def aws(url, *arguments):
+def call(url, *arguments):
     run = subprocess.run(
         ["aws", "--endpoint-url", url, "--output", "json", *arguments],
         env=static_credentials(), capture_output=True, text=True, timeout=60, check=False,
     )
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return run.stdout
+
+
+def aws(url, *arguments):
+    return json.loads(call(url, *arguments))
+
+
+# What is printed when something is seen for the first time, and the seconds that it may take once
+# everything is built.
+IN_TIME = {
+    "page up": 5, "the first metric arrived": 10, "the first log line arrived": 10,
+    "the first incident was told": 30,
+}
+
+
+def assert_in_time(text):
+    def at(words):
+        found = re.search(rf"([\d.]+) s  {words}", text)
+        assert found, f"{words} is not printed:\n{text[-2000:]}"
+        return float(found.group(1))
+
+    built = at("built")
+    for words, seconds in IN_TIME.items():
+        taken = at(words) - built
+        print(f"{words}: {taken:.1f} s")
+        assert taken < seconds, words
 
 
 def test_headless_demo_ends_by_itself_with_counts_that_are_not_zero(tmp_path):
@@ -37,6 +64,7 @@ def test_headless_demo_ends_by_itself_with_counts_that_are_not_zero(tmp_path):
     # What is printed before tells of where to look, in prose.
     before_it, found, summary = run.stdout.lower().partition("after 30 s:")
     assert found, before_it[-1000:]
+    assert_in_time(before_it)
     for word in ["lines", "datums", "calls", "alarms", "incidents", "notifications"]:
         found = re.search(rf"{word}\D*?([\d,]+)|([\d,]+)\s+{word}", summary)
         assert found, f"the summary does not name {word}"
@@ -47,9 +75,17 @@ def test_headless_demo_ends_by_itself_with_counts_that_are_not_zero(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("demo")
-    running = Process(["./demo", "--headless", "--for", "150s"], directory / "demo.log", clean_environment(NO_COLOR="1"))
+def directory(tmp_path_factory):
+    """Where the demo makes its state directory; its name has a space, as a user's may."""
+    return tmp_path_factory.mktemp("a demo")
+
+
+@pytest.fixture(scope="module")
+def demo(directory):
+    running = Process(
+        ["./demo", "--headless", "--for", "240s"], directory / "demo.log",
+        clean_environment(NO_COLOR="1", TMPDIR=str(directory)),
+    )
     url = wait_until(
         lambda: running.assert_running() or re.search(r"http://127\.0\.0\.1:\d+", running.text()), 600, "the demo's URL"
     ).group(0)
@@ -131,3 +167,64 @@ def test_the_page_shows_all_of_it_in_a_browser(demo, tmp_path):
     picture.unlink(missing_ok=True)
     browser(demo, tmp_path / "shot", f"--screenshot={picture}")
     assert picture.stat().st_size > 20_000
+
+
+# Each would change the title of a page that let text become markup.
+MARKUP = [
+    "<img src=x onerror=document.title='owned'>",
+    "<script>document.title='owned'</script>",
+    "\"><svg onload=document.title='owned'>",
+    "[click](javascript:document.title='owned')",
+]
+
+
+def test_no_text_from_outside_becomes_markup(demo, directory, tmp_path):
+    marked = " ".join(MARKUP)
+    log = next(directory.glob("plimsoll-demo.*")) / "log" / "demo.log"
+    with open(log, "a", encoding="utf-8") as file:
+        file.writelines(f"hostile line {line}\n" for line in MARKUP)
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:plimsoll"
+    incident = {
+        "id": marked, "revision": 1, "kind": marked, "severity": marked, "title": marked, "confidence": marked,
+        "principals": [marked], "access_keys": [marked], "addresses": [marked], "regions": [marked],
+        "resources": [{"value": marked}], "next_steps": [marked],
+        "timeline": [{"time": marked, "source": marked, "what": marked, "reference": marked}],
+    }
+    message = json.dumps({"default": marked, "email": marked, "sqs": json.dumps(incident)})
+    widgets = [
+        {"type": "text", "x": 0, "y": 0, "width": 6, "height": 4, "properties": {"markdown": "# " + marked}},
+        {"type": "metric", "x": 6, "y": 0, "width": 6, "height": 4, "properties": {
+            "title": marked, "region": "us-east-1", "metrics": [["Hostile", MARKUP[0], {"label": marked}]],
+            "annotations": {"horizontal": [{"value": 1, "label": marked}]}}},
+    ]
+    aws(demo, "sns", "publish", "--topic-arn", topic, "--message-structure", "json", "--subject", MARKUP[0],
+        "--message", message)
+    call(demo, "cloudwatch", "put-metric-data", "--namespace", "Hostile", "--metric-name", MARKUP[0], "--value", "1")
+    call(demo, "cloudwatch", "put-metric-alarm", "--alarm-name", marked, "--alarm-description", marked,
+         "--namespace", "Hostile", "--metric-name", MARKUP[0], "--statistic", "Maximum", "--period", "60",
+         "--evaluation-periods", "1", "--threshold", "1", "--comparison-operator", "GreaterThanOrEqualToThreshold")
+    # The page shows the dashboard whose name comes first.
+    aws(demo, "cloudwatch", "put-dashboard", "--dashboard-name", "a-hostile-one",
+        "--dashboard-body", json.dumps({"widgets": widgets}))
+    try:
+        def shown():
+            page = browser(demo, tmp_path / "dom", "--dump-dom").stdout
+            return page if "hostile line" in page and "a-hostile-one" in page else None
+
+        page = wait_until(shown, 60, "the hostile texts on the page")
+    finally:
+        call(demo, "cloudwatch", "delete-dashboards", "--dashboard-names", "a-hostile-one")
+        call(demo, "cloudwatch", "delete-alarms", "--alarm-names", marked)
+    assert "<title>Plimsoll</title>" in page
+    assert "&lt;img src=x onerror=document.title='owned'&gt;" in page, "it is shown as text"
+    assert page.count("&lt;script&gt;document.title") >= 8, "in the panels too"
+    for tag in ["<img src=\"x", "<img src=x", "<svg onload", "<script>", "href=\"javascript:"]:
+        assert tag not in page, tag
+
+
+def test_the_page_tells_no_page_of_another_site(demo):
+    for header in [{"Host": "attacker.example"}, {"Origin": "http://attacker.example"}]:
+        request = urllib.request.Request(demo + "/_local/logs.json", headers=header)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 403
