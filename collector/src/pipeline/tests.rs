@@ -5,6 +5,7 @@ use plimsoll_core::clock::ManualClock;
 use super::*;
 use crate::finding::{Entity, Evidence, Finding, Severity, SourceKind, stable_id};
 use crate::incident::Status;
+use crate::state::Letter;
 
 const DAY: Duration = Duration::from_hours(24);
 const START: UnixMillis = UnixMillis(1_795_500_000_000);
@@ -71,6 +72,36 @@ fn what_is_not_concerned_is_not_touched() {
         .unwrap()
         .unwrap();
     assert_eq!(stored, other);
+}
+
+#[test]
+fn what_comes_back_after_it_was_closed_may_be_told_again() {
+    let state = State::open_in_memory().unwrap();
+    let mut seen = finding("r", 0, "key");
+    let incident = take(&state, &[seen.clone()]).remove(0);
+    let letter = Letter {
+        incident: incident.id.clone(),
+        severity: Severity::High,
+        topic: "topic".to_owned(),
+        revision: 1,
+        json: String::new(),
+    };
+    let post = || -> bool {
+        let posted: Result<bool, StateError> = state.transaction(|tx| {
+            let posted = tx.post(&letter, START)?;
+            if let Some(waiting) = tx.next_letter(START)? {
+                tx.letter_sent(waiting.number, START)?;
+            }
+            Ok(posted)
+        });
+        posted.unwrap()
+    };
+    assert!(post() && !post());
+    let closed = close_quiet(&incident, Duration::ZERO, START).unwrap();
+    state.transaction(|tx| tx.store_incident(&closed)).unwrap();
+    seen.time_last = START + DAY * 30;
+    assert_eq!(take(&state, &[seen]).remove(0).id, incident.id);
+    assert!(post(), "a month later it is news");
 }
 
 #[test]
