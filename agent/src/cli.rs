@@ -1,11 +1,8 @@
 //! The command line: `plimsoll-agent run | validate | version`.
 //!
-//! Results go to standard output; everything that is wrong goes to standard error, all of it at
-//! once. Exit codes: 0 fine, 1 something is wrong, 64 the command line itself (`sysexits(3)`,
-//! `EX_USAGE`).
+//! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,22 +10,22 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use plimsoll_aws::Clients;
-use plimsoll_core::config::{Problem, parse_duration};
+use plimsoll_core::cli::{FAILED, complain, count_mistakes, failure, not_run, print, runtime};
+use plimsoll_core::config::parse_duration;
+use plimsoll_core::error::chain;
 use plimsoll_core::logging;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::RunOptions;
-use crate::chain::chain;
 use crate::config::{Config, DEFAULT_PATH, Depth, run_checks};
 use crate::estimate::estimate;
-use crate::scraper::HostRoot;
+use crate::scraper::{HostRoot, STUCK_MAX};
 
-/// Something is wrong with the configuration or the machine.
-const FAILED: u8 = 1;
-/// The command line cannot be understood.
-const USAGE: u8 = 64;
-/// Threads for what blocks: the snapshot of a tick, mounts that hang, files.
-const BLOCKING_THREADS_MAX: usize = 16;
+/// How the program calls itself.
+const PROGRAM: &str = "plimsoll-agent";
+/// Threads for what blocks: one reads files, one writes a request, one waits for the disk that
+/// keeps positions; and those that a dead mount may hold for ever. Few, because the allocator keeps
+/// an arena for each thread there ever was: with 16 of them a backlog took 40 MB, with three half.
+const BLOCKING_THREADS_MAX: usize = 3 + STUCK_MAX;
 
 /// Ships logs and metrics of this host to Amazon CloudWatch.
 #[derive(Debug, Parser)]
@@ -76,153 +73,84 @@ struct RunArgs {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            let asked_for = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return not_run(asked_for, &error.to_string());
+        }
     };
-    let succeeded = match cli.command {
+    let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
         Command::Version => {
             print(concat!("plimsoll-agent ", env!("CARGO_PKG_VERSION"), "\n"));
-            true
+            Ok(())
         }
     };
-    if succeeded {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    }
-}
-
-/// Help and version are asked for and go to standard output; anything else is a mistake.
-fn usage(error: &clap::Error) -> ExitCode {
-    let text = error.to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
-        _ => {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
             complain(&text);
-            ExitCode::from(USAGE)
+            ExitCode::from(FAILED)
         }
     }
 }
 
-fn run(args: &RunArgs) -> bool {
+fn run(args: &RunArgs) -> Result<(), String> {
     let depth = if args.dry_run {
         Depth::DryRun
     } else {
         Depth::Run
     };
-    let Some(config) = load(&args.config, depth) else {
-        return false;
-    };
-    logging::install("plimsoll-agent", config.agent.log_level);
+    let config = load(&args.config, depth)?;
+    logging::install(PROGRAM, config.agent.log_level);
     let options = RunOptions {
         dry_run: args.dry_run,
         once: args.once,
         run_for: args.run_for,
     };
-    let Some(runtime) = runtime() else {
-        return false;
-    };
+    let runtime = runtime(PROGRAM, BLOCKING_THREADS_MAX)?;
     let ended = runtime.block_on(crate::run(config, options));
     // A file system that hangs must not hold up the end.
     runtime.shutdown_background();
-    match ended {
-        Ok(()) => true,
-        Err(error) => {
-            complain(&format!("plimsoll-agent: {}\n", chain(&error)));
-            false
-        }
-    }
+    ended.map_err(|error| failure(PROGRAM, &error))
 }
 
-fn validate(args: &ConfigArgs) -> bool {
-    let Some(config) = load(args, Depth::Validate) else {
-        return false;
-    };
-    let Some(runtime) = runtime() else {
-        return false;
-    };
+fn validate(args: &ConfigArgs) -> Result<(), String> {
+    let config = load(args, Depth::Validate)?;
+    let runtime = runtime(PROGRAM, BLOCKING_THREADS_MAX)?;
     let connected = runtime.block_on(Clients::connect(&config.aws));
     let price = runtime.block_on(estimate(&config, &HostRoot::default()));
     runtime.shutdown_background();
-    match connected {
-        Ok(clients) => {
-            let (path, region) = (args.config.display(), clients.region());
-            print(&format!(
-                "{path}: no mistakes; calls go to {region}\n{price}"
-            ));
-            true
-        }
-        Err(error) => {
-            let path = args.config.display();
-            complain(&format!("{path}: aws: {}\n", chain(&error)));
-            false
-        }
-    }
+    let path = args.config.display();
+    let clients = connected.map_err(|error| format!("{path}: aws: {}\n", chain(&error)))?;
+    let region = clients.region();
+    print(&format!(
+        "{path}: no mistakes; calls go to {region}\n{price}"
+    ));
+    Ok(())
 }
 
-/// Reads the file and asks the machine; tells everything that is wrong.
-fn load(args: &ConfigArgs, depth: Depth) -> Option<Config> {
-    let config = match Config::load(&args.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            tell(&problems.0);
-            return None;
-        }
-    };
+/// Reads the file and asks the machine; gives everything that is wrong.
+fn load(args: &ConfigArgs, depth: Depth) -> Result<Config, String> {
+    let config = Config::load(&args.config).map_err(|problems| count_mistakes(&problems.0))?;
     let findings = run_checks(&config.checks, depth);
     for note in &findings.notes {
         print(&format!("note: {note}\n"));
     }
-    if !findings.problems.is_empty() {
-        tell(&findings.problems);
-        return None;
+    if findings.problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(count_mistakes(&findings.problems))
     }
-    Some(config)
-}
-
-fn tell(problems: &[Problem]) {
-    let mut text = String::new();
-    for problem in problems {
-        text.push_str(&logging::scrub(&problem.to_string()));
-        text.push('\n');
-    }
-    let plural = if problems.len() == 1 { "" } else { "s" };
-    complain(&format!("{text}{} problem{plural}\n", problems.len()));
-}
-
-/// One thread for everything that waits: the fewest threads make the smallest program.
-fn runtime() -> Option<Runtime> {
-    let built = Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .build();
-    match built {
-        Ok(runtime) => Some(runtime),
-        Err(error) => {
-            complain(&format!(
-                "plimsoll-agent: the runtime cannot be started: {error}\n"
-            ));
-            None
-        }
-    }
-}
-
-/// A closed standard output is no reason to fail.
-fn print(text: &str) {
-    drop(io::stdout().lock().write_all(text.as_bytes()));
-}
-
-fn complain(text: &str) {
-    drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_core::cli::USAGE;
 
     fn parse(args: &[&str]) -> Result<Cli, ErrorKind> {
         let args = std::iter::once("plimsoll-agent").chain(args.iter().copied());

@@ -20,7 +20,7 @@ use plimsoll_aws::{LogClass, LogGroup, Settings};
 use plimsoll_core::config::{Document, Problems};
 
 pub use check::{Check, Depth, run_checks};
-pub use keys::{KEYS, Key};
+pub use keys::KEYS;
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
 use crate::scraper::Selection;

@@ -7,7 +7,6 @@
 mod api;
 mod batch;
 mod budget;
-mod chain;
 mod checkpoint;
 pub mod cli;
 pub mod config;

@@ -26,14 +26,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use plimsoll_core::error::chain;
+
 pub use disk::{MountFilter, PSEUDO_TYPES};
 pub use filter::NameFilter;
 pub use snapshot::HostRoot;
 
-use crate::chain::chain;
 use crate::health::Health;
 use crate::sample::Sample;
 use probe::Probe;
+pub(crate) use probe::STUCK_MAX;
 use snapshot::{Input, Snapshot};
 
 /// Turns a snapshot into samples of one family.

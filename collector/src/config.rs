@@ -19,7 +19,7 @@ use crate::detect::Detectors;
 use crate::finding::Severity;
 
 pub use arn::account_of;
-pub use keys::{KEYS, Key};
+pub use keys::KEYS;
 
 /// Where the file is unless `--config` names another.
 pub const DEFAULT_PATH: &str = "/etc/plimsoll/collector.toml";

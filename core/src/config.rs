@@ -7,6 +7,7 @@
 //! wrong, so that one run of `validate` shows everything.
 
 mod document;
+pub mod manual;
 mod problem;
 mod quantity;
 mod section;

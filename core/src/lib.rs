@@ -6,9 +6,11 @@
 
 pub mod backoff;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod counter;
+pub mod error;
 pub mod json;
 pub mod logging;
 pub mod price;

@@ -2,27 +2,10 @@
 //!
 //! A test proves that the reader knows exactly these keys; another that the manual is up to date.
 
-/// One key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its path; `logs.file` stands for each `[[logs.file]]`.
-    pub path: &'static str,
-    /// What is written there, with its range.
-    pub kind: &'static str,
-    /// What holds when it is left out.
-    pub default: &'static str,
-    /// Effect, edge values, who should touch it.
-    pub doc: &'static str,
-}
+use plimsoll_core::config::manual::Key;
 
-macro_rules! keys {
-    ($($path:literal, $kind:literal, $default:literal, $doc:literal;)*) => {
-        /// All keys, in the order of the manual.
-        pub const KEYS: &[Key] = &[$(Key { path: $path, kind: $kind, default: $default, doc: $doc }),*];
-    };
-}
-
-keys! {
+/// All keys, in the order of the manual.
+pub const KEYS: &[Key] = plimsoll_core::keys! {
     "agent.state_dir", "absolute path", "`\"/var/lib/plimsoll\"`",
         "Where positions in files and refused events are kept. It must survive a restart and be writable by the service's user; losing it means that files are read again from `start`.";
     "agent.drain_timeout", "duration, 1s to 85s", "`\"20s\"`",
@@ -116,4 +99,4 @@ keys! {
         "Network interfaces to measure.";
     "metrics.net.exclude", "list of patterns", "loopback and the interfaces of containers",
         "Network interfaces to leave out. The default is `lo`, `veth*`, `docker*`, `br-*`, `virbr*`, `cni*`, `cali*`, `flannel*`, `cilium*`, `lxc*`, `dummy*`, `ifb*`, `tunl*` and `sit*`.";
-}
+};

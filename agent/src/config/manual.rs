@@ -1,9 +1,11 @@
 //! Writes `docs/configuration-agent.md` from the table of keys. Only tests use it: the manual is
 //! committed, and a test fails when it is out of date. `UPDATE_GENERATED=1` writes it anew.
 
-use std::fmt::Write as _;
+use std::path::Path;
 
-use super::{KEYS, Key};
+use plimsoll_core::config::manual::{is_up_to_date, page};
+
+use super::KEYS;
 
 const HEAD: &str = "<!-- Generated from agent/src/config/keys.rs by `UPDATE_GENERATED=1 cargo test -p plimsoll-agent`; do not edit. -->\n\
 # Configuration of plimsoll-agent\n\n\
@@ -18,45 +20,15 @@ in `datums_dropped`. CloudWatch knows no deduplication: when an answer is lost t
 repeated, so a datum may be counted twice. `Average`, `Minimum` and `Maximum` stay exact; `Sum` and \
 `SampleCount` of that minute can be too high.\n";
 
-/// The whole page.
-fn page() -> String {
-    let mut page = HEAD.to_owned();
-    let mut section = "";
-    for key in KEYS {
-        let (table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
-        if table != section {
-            section = table;
-            let heading = if table == "logs.file" {
-                "[[logs.file]]".to_owned()
-            } else {
-                format!("[{table}]")
-            };
-            write!(page, "\n## `{heading}`\n").ok();
-        }
-        let Key {
-            kind, default, doc, ..
-        } = key;
-        write!(
-            page,
-            "\n### `{name}`\n{doc}\n\n- Value: {kind}\n- Default: {default}\n"
-        )
-        .ok();
-    }
-    page
-}
-
 #[test]
 fn the_manual_is_up_to_date() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../docs/configuration-agent.md"
     );
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::write(path, page()).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let page = page(HEAD, KEYS, &["logs.file"]);
     assert!(
-        written == page(),
+        is_up_to_date(Path::new(path), &page).unwrap(),
         "docs/configuration-agent.md is out of date; run the tests with UPDATE_GENERATED=1"
     );
 }

@@ -18,7 +18,7 @@ use super::disk::Space;
 use super::snapshot::HostRoot;
 
 /// Threads that may hang at once. Beyond it, every mount that is left counts as dead for the tick.
-const STUCK_MAX: usize = 3;
+pub(crate) const STUCK_MAX: usize = 3;
 /// How long one mount may take. A local file system answers in microseconds, a healthy network
 /// file system in milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);

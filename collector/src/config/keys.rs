@@ -2,27 +2,10 @@
 //!
 //! A test proves that the reader knows exactly these keys; another that the manual is up to date.
 
-/// One key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its path.
-    pub path: &'static str,
-    /// What is written there, with its range.
-    pub kind: &'static str,
-    /// What holds when it is left out.
-    pub default: &'static str,
-    /// Effect, edge values, who should touch it.
-    pub doc: &'static str,
-}
+use plimsoll_core::config::manual::Key;
 
-macro_rules! keys {
-    ($($path:literal, $kind:literal, $default:literal, $doc:literal;)*) => {
-        /// All keys, in the order of the manual.
-        pub const KEYS: &[Key] = &[$(Key { path: $path, kind: $kind, default: $default, doc: $doc }),*];
-    };
-}
-
-keys! {
+/// All keys, in the order of the manual.
+pub const KEYS: &[Key] = plimsoll_core::keys! {
     "collector.state", "path", "`\"/var/lib/plimsoll-collector/state.sqlite\"`",
         "The SQLite file that survives a restart: what was read, findings, incidents, notifications to send. Losing it means that everything is read and told again. One process at a time uses it.";
     "collector.interval", "duration, 1s to 1h", "`\"1m\"`",
@@ -115,4 +98,4 @@ keys! {
         "How often what is in CloudWatch is compared with the plan.";
     "rules.directory", "path of a directory", "the rules that are built in",
         "Detection rules (Sigma, `.yml`) to use instead of those that are built in.";
-}
+};

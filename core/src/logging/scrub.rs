@@ -22,7 +22,11 @@ const SECRET_NAMES: [&str; 8] = [
     "authorization",
 ];
 
-/// Returns `text` with key ids and the values of secret names masked. Borrows when there are none.
+/// Words after which the rest of an `Authorization` value follows behind a space.
+const SCHEMES: [&str; 3] = ["bearer ", "basic ", "aws4-hmac-sha256 "];
+
+/// Returns `text` with key ids, the values of secret names, and user and password in URLs masked.
+/// Borrows when there are none.
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
@@ -44,6 +48,7 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
             ranges.extend(value_after(text, at + name.len()));
         }
     }
+    ranges.extend(user_infos(text));
     if ranges.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -69,10 +74,32 @@ fn value_after(text: &str, from: usize) -> Option<(usize, usize)> {
         return None;
     }
     let value = rest.get(separators..)?;
+    let scheme = SCHEMES
+        .iter()
+        .find(|scheme| {
+            let head = value.get(..scheme.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+        })
+        .map_or(0, |scheme| scheme.len());
     let length = value
+        .get(scheme..)?
         .find(['"', '\'', '&', ',', ' ', '\n'])
-        .unwrap_or(value.len());
+        .map_or(value.len(), |at| scheme + at);
     (length > 0).then_some((from + separators, from + separators + length))
+}
+
+/// The ranges of `user:password` in URLs. Source: RFC 3986 §3.2; the authority ends at the first
+/// `/`, `?` or `#`, and the last `@` in it ends the user.
+fn user_infos(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    text.match_indices("://").filter_map(|(at, mark)| {
+        let start = at + mark.len();
+        let rest = text.get(start..)?;
+        let end = rest
+            .find(['/', '?', '#', '"', '\'', '`', ' ', '\n'])
+            .unwrap_or(rest.len());
+        let length = rest.get(..end)?.rfind('@')?;
+        (length > 0).then_some((start, start + length))
+    })
 }
 
 #[cfg(test)]
@@ -97,6 +124,15 @@ mod tests {
             ),
             ("X-Amz-Signature=deadbeef", "X-Amz-Signature=[secret]"),
             ("password:hunter2", "password:[secret]"),
+            (
+                "Proxy-Authorization: Basic dTpwdw== ok",
+                "Proxy-Authorization: [secret] ok",
+            ),
+            ("authorization=bearer abc", "authorization=[secret]"),
+            (
+                "no way to http://user:hunt@er2@proxy:3128/x?a@b",
+                "no way to http://[secret]@proxy:3128/x?a@b",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(scrub(text), expected);
@@ -111,6 +147,7 @@ mod tests {
             "AKIAshort",
             "the signature is wrong",
             "AKIAIOSFODNN7EXAMPLEXX",
+            "see https://host/path@2x and mail a@b",
         ] {
             assert!(
                 matches!(scrub(text), Cow::Borrowed(same) if same == text),
