@@ -190,9 +190,31 @@ impl Settings {
             note("proxy", check_url(url));
         }
         note("ca_bundle", crate::http::trust(self).map(|_| ()));
+        note("use_fips", self.check_variant(self.use_fips, "FIPS"));
+        note(
+            "use_dualstack",
+            self.check_variant(self.use_dualstack, "dual-stack"),
+        );
         note("connect_timeout", check_timeout(self.connect_timeout));
         note("attempt_timeout", check_timeout(self.attempt_timeout));
         bad
+    }
+
+    /// A variant of AWS's endpoints cannot be asked for where the endpoint itself is given. Source:
+    /// the SDK's endpoint rules, "FIPS and custom endpoint are not supported" and its like for
+    /// dual-stack: every call would fail with it.
+    fn check_variant(&self, wanted: Option<bool>, name: &str) -> Result<(), String> {
+        let mut services = Service::ALL.into_iter();
+        let given =
+            services.find(|service| *service != Service::Imds && self.endpoint(*service).is_some());
+        match (wanted, given) {
+            (Some(true), Some(service)) => Err(format!(
+                "{name} endpoints cannot be chosen while the endpoint of `{}` is set; take one of \
+                 the two out",
+                service.name()
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Where the service was said to be, by its own setting or the one for all.
@@ -304,6 +326,8 @@ mod tests {
             }),
             proxy: Some("http://user:hunter2@".to_owned()),
             ca_bundle: Some("no/such/file.pem".into()),
+            use_fips: Some(true),
+            use_dualstack: Some(true),
             connect_timeout: Duration::ZERO,
             attempt_timeout: Duration::from_hours(1),
             ..Settings::default()
@@ -319,6 +343,8 @@ mod tests {
                 "role.arn",
                 "proxy",
                 "ca_bundle",
+                "use_fips",
+                "use_dualstack",
                 "connect_timeout",
                 "attempt_timeout"
             ]

@@ -78,6 +78,8 @@ fn take(section: &mut Section<'_>, key: &'static str) -> Option<String> {
 fn key_of(setting: &str) -> &str {
     match setting {
         "role.arn" => "role_arn",
+        "use_fips" => "fips",
+        "use_dualstack" => "dual_stack",
         other => other,
     }
 }
@@ -103,7 +105,7 @@ mod tests {
         let text = "[aws]\nregion = \"eu-west-1\"\nprofile = \"p\"\nendpoint_url = \"http://h:1\"\n\
                     endpoint_urls = { logs = \"http://h:2\" }\n\
                     role_arn = \"arn:aws:iam::123456789012:role/r\"\nexternal_id = \"e\"\n\
-                    proxy = \"http://h:3\"\nno_proxy = \"x\"\nfips = true\n\
+                    proxy = \"http://h:3\"\nno_proxy = \"x\"\nfips = false\n\
                     dual_stack = false\n";
         let settings = read(text).unwrap();
         assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
@@ -111,7 +113,12 @@ mod tests {
         assert_eq!(settings.role.unwrap().external_id.as_deref(), Some("e"));
         assert_eq!(
             (settings.use_fips, settings.use_dualstack),
-            (Some(true), Some(false))
+            (Some(false), Some(false))
+        );
+        let fips = read("[aws]\nfips = true\ndual_stack = true\n").unwrap();
+        assert_eq!(
+            (fips.use_fips, fips.use_dualstack),
+            (Some(true), Some(true))
         );
         assert_eq!(read("").unwrap().app_name, "plimsoll-test");
     }
@@ -129,6 +136,10 @@ mod tests {
             ),
             ("[aws]\nrole_arn = \"r\"\n", ":2:12: aws.role_arn: `r`"),
             ("[aws]\nexternal_id = \"e\"\n", "aws.role_arn: missing"),
+            (
+                "[aws]\nendpoint_urls = { sqs = \"http://h\" }\nfips = true\n",
+                ":3:8: aws.fips: FIPS endpoints cannot be chosen while the endpoint of `sqs` is set",
+            ),
         ];
         for (text, expected) in cases {
             let told = read(text).unwrap_err().to_string();
