@@ -19,7 +19,7 @@ use crate::config::{LogsConfig, Persistence};
 use crate::deadletter::DeadLetters;
 use crate::health::Health;
 use crate::record::Chunk;
-use crate::sink::logs::{Creator, Putter, Sink, SinkOptions};
+use crate::sink::logs::{Creator, Encoder, Putter, Sink, SinkOptions};
 use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing};
 
 /// Rounds are at least this far apart unless there is more to read. Ten wake-ups a second on the
@@ -179,6 +179,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let putter = Putter {
         api: world.api,
         creator: Creator::default(),
+        encoder: Encoder::default(),
         ledger: Arc::clone(&ledger),
         dead_letters: Arc::new(dead_letters),
         health: Arc::clone(&world.health),

@@ -151,6 +151,7 @@ fn ticks(stat: &str) -> Option<u64> {
 mod tests {
     use super::super::testing::INTERVAL;
     use super::*;
+    use plimsoll_core::catalog::AGENT_METRICS;
 
     fn snapshot(at: Instant, user_ticks: u64) -> Snapshot {
         let mut snapshot = Snapshot::empty(at);
@@ -198,6 +199,25 @@ mod tests {
         assert_eq!(value(&second, &AGENT_FILES, None), Some(3.0));
         // Half a second of work in ten seconds.
         assert_eq!(value(&second, &AGENT_CPU, None), Some(5.0));
+    }
+
+    #[test]
+    fn every_metric_of_the_catalog_is_told() {
+        let health = Arc::new(Health::default());
+        let start = Instant::now();
+        let mut own = Own::new(Arc::clone(&health), start);
+        own.scrape(&snapshot(start, 100), &mut Vec::new()).unwrap();
+        health.calls.add("PutLogEvents", 1);
+        health.events_rejected.add("rejected", 1);
+        health.datums_dropped.add("too_old", 1);
+        health.problems.add("truncated", 1);
+        let mut told = Vec::new();
+        own.scrape(&snapshot(start + INTERVAL, 150), &mut told)
+            .unwrap();
+        for metric in AGENT_METRICS {
+            let is_told = told.iter().any(|sample| sample.metric.name == metric.name);
+            assert!(is_told, "{}", metric.name);
+        }
     }
 
     #[test]

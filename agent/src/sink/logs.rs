@@ -26,7 +26,7 @@ use crate::batch::logs::Batch;
 use crate::record::{Chunk, Stream};
 pub(crate) use create::Creator;
 use pace::Pace;
-pub(crate) use put::Putter;
+pub(crate) use put::{Encoder, Putter};
 use put::{Outcome, Work};
 
 /// Failures of one batch after which its stream counts as stuck. The first two are everyday

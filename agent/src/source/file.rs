@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) use discover::Targets;
 use reader::Round;
 pub(crate) use reader::{ROUND_BYTES, Reader, Timing};
+use watch::Watch;
 
 use crate::checkpoint::Committer;
 use crate::record::Chunk;
@@ -61,9 +62,7 @@ impl Source {
             once,
             last_bytes_max,
         } = self;
-        let hints = reader
-            .watch()
-            .and_then(|watch| readiness(watch.descriptor()));
+        let hints = reader.watch().map(Watch::descriptor);
         let mut left = None;
         loop {
             if left.is_none() && shutdown.is_requested() {
@@ -107,16 +106,6 @@ impl Source {
     }
 }
 
-/// Lets the runtime tell when the descriptor has hints; without that, files are swept.
-#[expect(
-    deprecated,
-    reason = "its unsafe successor asks that the descriptor stays open and the same as long as \
-              this lives, which a shared OwnedFd does by its type"
-)]
-fn readiness(descriptor: Arc<OwnedFd>) -> Option<AsyncFd<Arc<OwnedFd>>> {
-    AsyncFd::with_interest(descriptor, Interest::READABLE).ok()
-}
-
 /// One round, away from the runtime.
 async fn in_background(mut reader: Reader, now: Instant) -> Option<(Reader, Round)> {
     let round = tokio::task::spawn_blocking(move || {
@@ -132,14 +121,21 @@ async fn in_background(mut reader: Reader, now: Instant) -> Option<(Reader, Roun
     }
 }
 
-/// Completes when there are hints. They are taken by the next round, so readiness is cleared
-/// before it: what comes later makes the descriptor ready again.
-async fn hinted(hints: Option<&AsyncFd<Arc<OwnedFd>>>) {
-    let Some(hints) = hints else {
-        return std::future::pending().await;
-    };
-    match hints.readable().await {
-        Ok(mut ready) => ready.clear_ready(),
-        Err(_) => std::future::pending().await,
+/// Completes when there are hints, which the next round takes. The runtime watches the descriptor
+/// only while this waits: it tells of every single event, and between two rounds a thousand lines
+/// would wake it a thousand times for nothing (docs/adr/0012).
+#[expect(
+    deprecated,
+    reason = "its unsafe successor asks that the descriptor stays open and the same as long as \
+              this lives, which a shared OwnedFd does by its type"
+)]
+async fn hinted(hints: Option<&Arc<OwnedFd>>) {
+    if let Some(descriptor) = hints
+        && let Ok(ready) = AsyncFd::with_interest(Arc::clone(descriptor), Interest::READABLE)
+        && ready.readable().await.is_ok()
+    {
+        return;
     }
+    // Without hints, files are swept.
+    std::future::pending::<()>().await;
 }

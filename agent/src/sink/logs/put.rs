@@ -29,6 +29,7 @@ const HOPELESS_EVENTS: usize = 16;
 pub(crate) struct Putter<A> {
     pub(crate) api: Arc<A>,
     pub(crate) creator: Creator,
+    pub(crate) encoder: Encoder,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) health: Arc<Health>,
@@ -41,8 +42,6 @@ pub(crate) struct Work {
     pub(crate) number: u64,
     /// The batch, sealed.
     pub(crate) batch: Arc<Batch>,
-    /// The request, once it was written.
-    body: Option<LogBatch>,
     /// Tries that failed.
     pub(crate) failures: u32,
     family: Arc<Family>,
@@ -72,7 +71,6 @@ impl Work {
         Self {
             number,
             batch: Arc::new(batch),
-            body: None,
             failures: 0,
             family: Arc::default(),
         }
@@ -83,7 +81,6 @@ impl Work {
         Self {
             number,
             batch,
-            body: None,
             failures: 0,
             family: Arc::clone(&self.family),
         }
@@ -93,10 +90,9 @@ impl Work {
 impl<A: LogsApi> Putter<A> {
     /// One try.
     pub(crate) async fn put(self: Arc<Self>, mut work: Work) -> Outcome {
-        let body = match work.body.take() {
-            Some(body) => body,
-            None => encode(&work.batch).await,
-        };
+        // Written anew for each try: a request that waited for the next one would hold the bytes of
+        // its lines a second time, in an outage for every stream at once.
+        let body = self.encoder.encode(&work.batch).await;
         let stream = Arc::clone(work.batch.stream());
         let mut created = 0;
         let error = loop {
@@ -120,7 +116,6 @@ impl<A: LogsApi> Putter<A> {
                 Err(error) => break error,
             }
         };
-        work.body = Some(body);
         work.failures += 1;
         Outcome::Failed(work, error)
     }
@@ -213,14 +208,25 @@ impl<A: LogsApi> Putter<A> {
     }
 }
 
-async fn encode(batch: &Arc<Batch>) -> LogBatch {
-    if batch.billed_bytes() <= INLINE_BYTES_MAX {
-        return batch.encode();
-    }
-    let shared = Arc::clone(batch);
-    match tokio::task::spawn_blocking(move || shared.encode()).await {
-        Ok(body) => body,
-        Err(_) => batch.encode(),
+/// Writes requests, large ones away from the runtime and one after the other: side by side they
+/// would be no sooner done, since the calls wait for the network, and each thread that ever wrote
+/// one keeps an arena of the allocator.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Encoder {
+    async fn encode(&self, batch: &Arc<Batch>) -> LogBatch {
+        if batch.billed_bytes() <= INLINE_BYTES_MAX {
+            return batch.encode();
+        }
+        let _turn = self.turn.lock().await;
+        let shared = Arc::clone(batch);
+        match tokio::task::spawn_blocking(move || shared.encode()).await {
+            Ok(body) => body,
+            Err(_) => batch.encode(),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
     let putter = Putter {
         api: Arc::new(api.clone()),
         creator: Creator::default(),
+        encoder: Encoder::default(),
         ledger: Arc::clone(&ledger),
         dead_letters: Arc::new(dead_letters),
         health: Arc::clone(&health),

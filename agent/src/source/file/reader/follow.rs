@@ -102,6 +102,8 @@ impl Reader {
         };
         tail.scan = self.scans;
         tail.detached = None;
+        // It may have been taken for finished while no path led to it.
+        tail.last = self.once;
         self.by_path.insert(path.to_owned(), *id);
         true
     }

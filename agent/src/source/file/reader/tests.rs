@@ -180,6 +180,22 @@ fn what_is_written_after_a_rename_or_a_deletion_is_still_read() {
 }
 
 #[test]
+fn a_file_that_gets_its_name_back_sends_whole_lines_again() {
+    let mut logs = Followed::new(StartPosition::Beginning, &[("app.log", "one\n")]);
+    assert_eq!(logs.lines(), ["one"]);
+    logs.append("app.log", "unfinished");
+    logs.rename("app.log", "hidden");
+    assert!(logs.lines_after(TIMING.rescan).is_empty());
+    // It is taken for finished, and is not: its last line is sent as it is.
+    assert_eq!(logs.lines_after(TIMING.rotate_wait), ["unfinished"]);
+    logs.rename("hidden", "app.log");
+    logs.append("app.log", "\nhalf a l");
+    assert!(logs.lines_after(TIMING.rescan).is_empty());
+    logs.append("app.log", "ine\n");
+    assert_eq!(logs.lines_after(TIMING.sweep), ["half a line"]);
+}
+
+#[test]
 fn a_rotated_file_is_kept_open_until_everything_in_it_is_delivered() {
     let mut logs = Followed::new(StartPosition::Beginning, &[("app.log", "one\n")]);
     let undelivered = logs.chunks();
