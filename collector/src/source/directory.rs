@@ -1,10 +1,13 @@
 //! Files of a directory, each read once in each of its versions.
 //!
-//! The directory is looked through at an interval, subdirectories included, in the order of paths,
-//! which for CloudTrail's names is the order of time. A file counts as done when the effects of
+//! The directory is looked through at an interval, and at once when the system hints at something
+//! new, subdirectories included, in the order of paths, which for CloudTrail's names is the order
+//! of time. A file counts as done when the effects of
 //! all its records are stored; then its size and time of writing are remembered. A file that
 //! changes is read again as a whole, and the events that were in it before are recognised by their
 //! ids. This source never changes or removes a file, and never follows a link to a directory.
+
+mod hint;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -14,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_core::shutdown::Shutdown;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::unpack::{TEXT_BYTES_MAX, unpack};
 use super::{
@@ -21,7 +25,13 @@ use super::{
     guardduty,
 };
 use crate::state::{State, StateError};
+use hint::Hints;
 
+/// Files come in bursts: the first hint waits this long for the others.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Passes that hints ask for take at most this share of the time, so that a tree of many thousand
+/// files in which something is always new is not walked without end.
+const HINTED_SHARE: u32 = 10;
 /// What a file may be called. Others, such as one that is being written under a name of its own,
 /// are not looked at.
 const SUFFIXES: [&str; 6] = [
@@ -106,13 +116,24 @@ impl DirectorySource {
     /// See [`Ended`].
     pub async fn run(self, mut shutdown: Shutdown) -> Result<(), Ended> {
         let mut known = self.known().await?;
-        let mut ticks = tokio::time::interval(self.every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut hints = Hints::new();
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hinted_from = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return Ok(()),
-                _ = ticks.tick() => known = self.pass(known, shutdown.clone()).await?,
+                // Watching begins before the look: what comes between the two is not missed.
+                _ = ticks.tick() => hints.watch(&self.root).await,
+                () = hinted(&mut hints, hinted_from) => {}
+            }
+            hints.clear();
+            let begun = Instant::now();
+            known = self.pass(known, shutdown.clone()).await?;
+            hinted_from = Instant::now() + begun.elapsed() * HINTED_SHARE;
+            if known.failed.contains(&self.root) {
+                hints.forget();
             }
         }
     }
@@ -213,6 +234,12 @@ impl DirectorySource {
             .run(move |tx| gone.iter().try_for_each(|path| tx.file_gone(path)))
             .await
     }
+}
+
+/// Completes when the system hints at something new, but not before `from`.
+async fn hinted(hints: &mut Hints, from: Instant) {
+    hints.told().await;
+    sleep_until(from.max(Instant::now() + SETTLE)).await;
 }
 
 /// Runs what blocks on a thread for it.

@@ -149,3 +149,26 @@ async fn a_new_file_is_noticed_and_a_missing_directory_told_once() {
     trigger.request();
     running.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_hint_brings_a_file_in_long_before_the_next_look() {
+    let place = Place::new();
+    place.write("first.json", stop("a").to_string());
+    let (outlet, told) = storing(&place.state, &place.clock);
+    let (trigger, shutdown) = shutdown::channel();
+    let (root, state) = (place.folder.path().to_owned(), Arc::clone(&place.state));
+    let hour = Duration::from_hours(1);
+    let source = DirectorySource::new(root, Format::CloudTrail, hour, state, outlet);
+    let running = tokio::spawn(source.run(shutdown));
+    let count = async |wanted| {
+        while told.findings() < wanted {
+            tokio::task::yield_now().await;
+        }
+    };
+    count(1).await;
+    place.write("day/second.json", stop("b").to_string());
+    let soon = Duration::from_mins(1);
+    tokio::time::timeout(soon, count(2)).await.unwrap();
+    trigger.request();
+    running.await.unwrap().unwrap();
+}
