@@ -61,12 +61,15 @@ def wait_until(condition, seconds, what):
 class Process:
     """A child in its own log file; ended by its id."""
 
+    started = []
+
     def __init__(self, arguments, log, environment):
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as output:
             self.child = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
             )
+        Process.started.append(self)
 
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
@@ -142,6 +145,16 @@ def serving(url):
         return True
     except OSError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    """Ends what a failed test has started; what belongs to a module or the session was there before."""
+    before = len(Process.started)
+    yield
+    for process in Process.started[before:]:
+        if process.child.poll() is None:
+            process.kill()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.request
 
-from conftest import Local, Process, binary, static_credentials, wait_until
+from conftest import Process, binary, static_credentials, wait_until
 
 LINES = 100_000
 KILLS = 5
@@ -86,8 +86,7 @@ class LostAnswers(threading.Thread):
         return sum(self.seen.values())
 
 
-def test_100_000_lines_survive_five_kills_under_throttling_and_resets(tmp_path, capsys):
-    local = Local(tmp_path)
+def test_100_000_lines_survive_five_kills_under_throttling_and_resets(local, tmp_path, capsys):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file)
     faults = {"service": "logs", "throttle": 0.10, "reset": 0.025, "reset_after": 0.025, "latency_ms": 20, "seed": 7}
@@ -134,11 +133,9 @@ def test_100_000_lines_survive_five_kills_under_throttling_and_resets(tmp_path, 
     assert lost == []
     assert set(counts) == set(expected), "nothing arrived that was not written"
     assert duplicates <= not_durable + unanswered
-    local.stop()
 
 
-def test_rotation_by_rename_and_by_truncation_loses_no_complete_line(tmp_path):
-    local = Local(tmp_path)
+def test_rotation_by_rename_and_by_truncation_loses_no_complete_line(local, tmp_path):
     renamed, truncated = tmp_path / "renamed.log", tmp_path / "truncated.log"
     config = configuration(tmp_path, local.url, tmp_path / "*.log")
     renamed.touch()
@@ -169,11 +166,9 @@ def test_rotation_by_rename_and_by_truncation_loses_no_complete_line(tmp_path):
     running.stop()
     ours = {text for text in received(local) if text.startswith(("renamed ", "truncated "))}
     assert ours == expected
-    local.stop()
 
 
-def test_a_file_renamed_while_the_agent_was_down_is_finished(tmp_path):
-    local = Local(tmp_path)
+def test_a_file_renamed_while_the_agent_was_down_is_finished(local, tmp_path):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file)
     file.write_text("before\n")
@@ -188,11 +183,9 @@ def test_a_file_renamed_while_the_agent_was_down_is_finished(tmp_path):
     wait_until(lambda: len(received(local)) >= 3, 20, "the lines of both files")
     running.stop()
     assert received(local) == {"before": 1, "while it was down": 1, "after": 1}
-    local.stop()
 
 
-def test_input_that_is_not_as_it_should_be_costs_nothing_else(tmp_path):
-    local = Local(tmp_path)
+def test_input_that_is_not_as_it_should_be_costs_nothing_else(local, tmp_path):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file)
     long = b"x" * 10_000_000
@@ -205,11 +198,9 @@ def test_input_that_is_not_as_it_should_be_costs_nothing_else(tmp_path):
     assert {"first", "nul \0 inside", "not utf-8 \ufffd\ufffd", "crlf", "fünf", "no newline at the end"} <= texts
     everything = "".join(event["message"] for event in events(local))
     assert everything.count("x") >= 10_000_000 and everything.count("y") == 1_048_550
-    local.stop()
 
 
-def test_an_outage_and_an_abrupt_end_of_the_drain_lose_nothing(tmp_path):
-    local = Local(tmp_path)
+def test_an_outage_and_an_abrupt_end_of_the_drain_lose_nothing(local, tmp_path):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file, drain_timeout="1s")
     local.post("/_local/faults", json.dumps({"service": "logs", "outage": True}))
@@ -223,4 +214,3 @@ def test_an_outage_and_an_abrupt_end_of_the_drain_lose_nothing(tmp_path):
     wait_until(lambda: events_accepted(local) >= len(expected), 40, "the lines of the outage")
     running.stop()
     assert set(received(local)) == set(expected)
-    local.stop()
