@@ -2,7 +2,7 @@
 //!
 //! Which findings belong together is a function of the set of findings and nothing else: not of
 //! the order they came in, not of how often, not of the clock. [`correlate`] is that function.
-//! [`revise`] then compares its result with what was told before: an incident keeps the id that
+//! [`revise()`] then compares its result with what was told before: an incident keeps the id that
 //! people know, and its revision grows when something was joined. Nothing here reads a clock,
 //! opens a file or makes a call.
 

@@ -1,6 +1,6 @@
 //! The difference between the alarms and the dashboard that should be and those that are.
 //!
-//! [`desired`] says what should be, [`difference`] compares it with what is, [`Plan`] shows it like
+//! [`desired()`] says what should be, [`difference`] compares it with what is, [`Plan`] shows it like
 //! a diff, and [`keep`] reads, compares and applies. An alarm or dashboard that lacks our mark was
 //! made by someone else: it is shown, and never touched. Nothing is ever deleted.
 

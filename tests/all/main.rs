@@ -7,5 +7,6 @@
 )]
 
 mod layering;
+mod manual;
 mod shape;
 mod tree;

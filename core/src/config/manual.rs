@@ -24,7 +24,7 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-/// A table of [`Key`](crate::config::manual::Key)s: path, kind, default and doc of each, separated
+/// A table of [`Key`]s: path, kind, default and doc of each, separated
 /// by commas and ended by a semicolon.
 #[macro_export]
 macro_rules! keys {
