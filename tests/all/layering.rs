@@ -28,6 +28,9 @@ const PURE: [&str; 6] = [
     "dashboards/src",
 ];
 
+/// What the agent may link, its own crates included: it runs on every instance.
+const AGENT_PACKAGES_MAX: usize = 260;
+
 fn dependencies(member: &str) -> BTreeSet<String> {
     let path = root().join(member).join("Cargo.toml");
     let text = std::fs::read_to_string(&path).expect("a manifest");
@@ -114,4 +117,29 @@ fn main_imports_only_its_own_library() {
             );
         }
     }
+}
+
+#[test]
+fn the_agent_stays_within_its_budget_of_packages() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--package",
+            "plimsoll-agent",
+        ])
+        .args(["--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    let text = String::from_utf8_lossy(&tree.stdout);
+    let packages: BTreeSet<&str> = text.lines().collect();
+    assert!(packages.len() > 50, "the tree was read");
+    assert!(packages.len() <= AGENT_PACKAGES_MAX, "{}", packages.len());
 }
