@@ -109,8 +109,16 @@ impl<'a> Pieces<'a> {
                 }
                 None
             }
+            Some(0) => Some(self.zeros(from)),
             Some(_) => Some(self.whole(from)),
         }
+    }
+
+    /// A run of NUL bytes, as a file has that was allocated before it was written. What follows on
+    /// the same line is whole.
+    fn zeros(&mut self, from: usize) -> Piece<'a> {
+        let next = skip(self.text, from, |byte| byte == 0);
+        self.broken(Reason::BrokenJson, from, next)
     }
 
     /// The value that starts at `from`.
@@ -201,6 +209,7 @@ impl<'a> Iterator for Pieces<'a> {
                         return Some(self.whole(from));
                     }
                 }
+                0 => return Some(self.zeros(from)),
                 _ => {
                     let next = self.next_line_with_object(from);
                     return Some(self.broken(Reason::BrokenJson, from, next));
@@ -348,6 +357,8 @@ mod tests {
         check("{\"b\":[}\n{\"a\":1}", &[bad, good]);
         check("{\"b\":{\n{\"a\":1}\n{\"a\":1}", &[cut, good, good]);
         check("{\"a\":1}\0\0\0", &[good, bad]);
+        check("\0\0{\"a\":1}\n\0{\"a\":1}", &[bad, good, bad, good]);
+        check("[\0{\"a\":1},\0 {\"a\":1}]", &[bad, good, bad, good]);
         check("[\n  {\"b\":]},\n  {\"a\":1}\n]", &[bad, good]);
         check("{\n  \"Records\": [\n    {\n      \"b\": {\n", &[cut]);
     }
