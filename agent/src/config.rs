@@ -167,7 +167,7 @@ impl LogsTemplate {
         self.files.iter().any(names)
     }
 
-    /// The class of each group that has no placeholder in its name, for prices.
+    /// Whether any group is of the Infrequent Access class, whose bytes have a price of their own.
     #[must_use]
     pub fn has_infrequent_access(&self) -> bool {
         let infrequent = |file: &FileTemplate| file.settings.class == LogClass::InfrequentAccess;
