@@ -194,7 +194,7 @@ pub struct LogsConfig {
 }
 
 /// A set of files that go to one log group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FileTarget {
     /// Globs, absolute.
     pub include: Vec<String>,

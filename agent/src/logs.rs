@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::checkpoint::{Committer, Ledger, Store, StoreError};
 use crate::config::{LogsConfig, Persistence};
 use crate::deadletter::DeadLetters;
+use crate::fs::HostFs;
 use crate::health::Health;
 use crate::record::Chunk;
 use crate::sink::logs::{Creator, Encoder, Putter, Sink, SinkOptions};
@@ -187,6 +188,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let sink = Sink::new(putter, Arc::clone(&world.clock), options);
     let source = Source {
         reader: Reader::new(
+            HostFs,
             Targets::new(config.files)?,
             ledger,
             Arc::clone(&world.health),
@@ -210,7 +212,7 @@ fn open_positions(
     persistence: &Persistence,
     health: &Arc<Health>,
 ) -> Result<(Arc<Ledger>, Committer), StartError> {
-    let (store, bad_bytes) = Store::open(persistence)?;
+    let (store, bad_bytes) = Store::open(HostFs, persistence)?;
     if bad_bytes > 0 {
         health.problems.add("checkpoint_damaged", 1);
         log::warn!(
@@ -225,7 +227,7 @@ fn open_positions(
 
 /// Runs until everything has drained. All tasks belong to this one: if it is aborted, all stop.
 async fn run<A: LogsApi>(
-    source: Source,
+    source: Source<HostFs>,
     sink: Sink<A>,
     receiver: Receiver<Chunk>,
     committer: Committer,

@@ -99,6 +99,15 @@ pub(crate) struct Line {
     pub(crate) time: UnixMillis,
 }
 
+/// Where a line comes from that is no range of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Bytes from the chunk's offset to the line.
+    pub(crate) from: u32,
+    /// The guard of that place.
+    pub(crate) guard: Guard,
+}
+
 /// Lines that were read together from one file.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -116,9 +125,12 @@ pub(crate) struct Chunk {
     pub(crate) end: u32,
     /// The lines, in the order of the file. Never empty.
     pub(crate) lines: Vec<Line>,
+    /// Where each line comes from, and after them where the chunk ends: only if `bytes` are not
+    /// those of the file.
+    pub(crate) places: Option<Vec<Place>>,
     /// Whether all lines are UTF-8, so that their length is what is billed.
     pub(crate) utf8: bool,
-    /// The bytes.
+    /// The bytes that lines are ranges of.
     pub(crate) bytes: Vec<u8>,
     /// Where the buffer goes when it is free again.
     spare: Option<Arc<Buffers>>,
@@ -135,6 +147,7 @@ impl Chunk {
             lead: parts.lead,
             end: parts.end,
             lines: parts.lines,
+            places: parts.places,
             utf8: parts.utf8,
             bytes,
             spare,
@@ -198,13 +211,24 @@ impl Chunk {
     /// The offset in the file before line `index`. Bytes that belong to no line (ends of lines,
     /// empty lines) belong to what stands before them; those at the very start to the first line.
     pub(crate) fn position(&self, index: u32) -> u64 {
+        if let Some(place) = self.place(index) {
+            return self.offset + u64::from(place.from);
+        }
         self.offset + u64::from(self.boundary(index) - self.lead)
     }
 
     /// The guard of [`Self::position`].
     pub(crate) fn guard(&self, index: u32) -> Guard {
+        if let Some(place) = self.place(index) {
+            return place.guard;
+        }
         let boundary = self.boundary(index) as usize;
         Guard::of(self.bytes.get(..boundary).unwrap_or(&self.bytes))
+    }
+
+    fn place(&self, index: u32) -> Option<Place> {
+        let places = self.places.as_ref()?;
+        places.get(index as usize).or(places.last()).copied()
     }
 
     fn boundary(&self, index: u32) -> u32 {
@@ -237,6 +261,7 @@ pub(crate) struct ChunkParts {
     pub(crate) lead: u32,
     pub(crate) end: u32,
     pub(crate) lines: Vec<Line>,
+    pub(crate) places: Option<Vec<Place>>,
     pub(crate) utf8: bool,
 }
 
@@ -305,6 +330,7 @@ pub(crate) mod tests {
             lead: 0,
             end: u32::try_from(bytes.len()).unwrap(),
             lines: found,
+            places: None,
             utf8: std::str::from_utf8(&bytes).is_ok(),
         };
         Chunk::new(parts, bytes, None)
@@ -348,6 +374,19 @@ pub(crate) mod tests {
         assert_eq!(chunk.position(1), 104);
         assert_eq!(chunk.position(3), 112);
         assert_eq!(chunk.guard(1), Guard::of(b"one\n"));
+    }
+
+    #[test]
+    fn a_line_that_is_no_range_of_its_file_settles_the_place_it_comes_from() {
+        let mut chunk = chunk_of(&stream(), 100, &[(0, b"decoded"), (0, b"text")]);
+        let place = |from: u32| Place {
+            from,
+            guard: Guard::of(&from.to_le_bytes()),
+        };
+        chunk.places = Some(vec![place(0), place(40), place(50)]);
+        assert_eq!(chunk.position(1), 140);
+        assert_eq!(chunk.position(2), 150);
+        assert_eq!(chunk.guard(2), place(50).guard);
     }
 
     #[test]

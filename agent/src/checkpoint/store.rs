@@ -5,14 +5,13 @@
 //! disk), what is on disk may end in half a frame; then nothing is appended to it any more, and
 //! every later commit tries to write a compact log instead until one succeeds.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::codec::{HEADER, decode, encode};
 use crate::checkpoint::{Change, Snapshot};
 use crate::config::Persistence;
+use crate::fs::{HostFs, StateFs};
 
 /// The log, within the state directory.
 const LOG_NAME: &str = "positions.log";
@@ -23,25 +22,23 @@ const LOCK_NAME: &str = "agent.lock";
 const COMPACT_FACTOR: u64 = 8;
 /// Smaller logs are read in a moment.
 const COMPACT_BYTES_MIN: u64 = 256 * 1024;
-/// State is for the agent alone: it names files and their content's check sums.
-const FILE_MODE: u32 = 0o600;
-const DIRECTORY_MODE: u32 = 0o750;
 
 /// Where positions are kept.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct Store<F: StateFs = HostFs> {
+    fs: F,
     snapshot: Snapshot,
-    disk: Option<Disk>,
+    disk: Option<Disk<F>>,
 }
 
 #[derive(Debug)]
-struct Disk {
+struct Disk<F: StateFs> {
     directory: PathBuf,
     /// The log, if it can be appended to.
-    log: Option<File>,
+    log: Option<F::File>,
     bytes: u64,
     compact_bytes: u64,
-    _lock: File,
+    _lock: F::Lock,
 }
 
 /// Why the store could not be opened.
@@ -55,24 +52,26 @@ pub(crate) enum StoreError {
     Unusable(PathBuf, #[source] io::Error),
 }
 
-impl Store {
+impl<F: StateFs> Store<F> {
     /// Opens the store and reads what it knows. Says how many bytes at its end could not be read.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub(crate) fn open(persistence: &Persistence) -> Result<(Self, usize), StoreError> {
+    pub(crate) fn open(fs: F, persistence: &Persistence) -> Result<(Self, usize), StoreError> {
         let (directory, writable) = match persistence {
             Persistence::Directory(directory) => (directory, true),
             Persistence::ReadOnly(directory) => (directory, false),
         };
         let unusable = |error| StoreError::Unusable(directory.clone(), error);
         let lock = if writable {
-            Some(lock(directory)?)
+            let lock = fs.lock(&directory.join(LOCK_NAME)).map_err(unusable)?;
+            Some(lock.ok_or_else(|| StoreError::InUse(directory.clone()))?)
         } else {
             None
         };
-        let (snapshot, bad) = read(&directory.join(LOG_NAME)).map_err(unusable)?;
+        let (snapshot, bad) = read(&fs, &directory.join(LOG_NAME)).map_err(unusable)?;
         let mut store = Self {
+            fs,
             snapshot,
             disk: None,
         };
@@ -112,7 +111,10 @@ impl Store {
                 for change in changes {
                     encode(change, &mut frames);
                 }
-                let written = log.write_all(&frames).and_then(|()| log.sync_data());
+                let written = self
+                    .fs
+                    .append(log, &frames)
+                    .and_then(|()| self.fs.sync(log));
                 if written.is_err() {
                     disk.log = None;
                 }
@@ -135,16 +137,11 @@ impl Store {
         let path = disk.directory.join(LOG_NAME);
         let beside = path.with_extension("new");
         disk.log = None;
-        let mut log = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(FILE_MODE)
-            .open(&beside)?;
-        log.write_all(&frames)?;
-        log.sync_data()?;
-        std::fs::rename(&beside, &path)?;
-        File::open(&disk.directory)?.sync_all()?;
+        let mut log = self.fs.create(&beside)?;
+        self.fs.append(&mut log, &frames)?;
+        self.fs.sync(&log)?;
+        self.fs.rename(&beside, &path)?;
+        self.fs.sync_directory(&disk.directory)?;
         disk.log = Some(log);
         disk.bytes = frames.len() as u64;
         disk.compact_bytes = disk.bytes;
@@ -152,30 +149,9 @@ impl Store {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let unusable = |error| StoreError::Unusable(directory.to_owned(), error);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(directory)
-        .map_err(unusable)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .mode(FILE_MODE)
-        .open(directory.join(LOCK_NAME))
-        .map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
-    }
-}
-
 /// What a log says, and how many bytes of it could not be read.
-fn read(path: &Path) -> io::Result<(Snapshot, usize)> {
-    let bytes = match std::fs::read(path) {
+fn read<F: StateFs>(fs: &F, path: &Path) -> io::Result<(Snapshot, usize)> {
+    let bytes = match fs.read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Err(error) => return Err(error),
@@ -193,9 +169,11 @@ mod tests {
     use super::*;
     use crate::checkpoint::codec::tests::change;
     use proptest::prelude::*;
+    use std::fs::{File, OpenOptions};
+    use std::io::Write;
 
     fn open(directory: &Path) -> (Store, usize) {
-        Store::open(&Persistence::Directory(directory.to_owned())).unwrap()
+        Store::open(HostFs, &Persistence::Directory(directory.to_owned())).unwrap()
     }
 
     proptest! {
@@ -229,7 +207,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let persistence = Persistence::Directory(directory.path().to_owned());
         let (first, _) = open(directory.path());
-        let refused = Store::open(&persistence).unwrap_err();
+        let refused = Store::open(HostFs, &persistence).unwrap_err();
         assert!(matches!(refused, StoreError::InUse(_)), "{refused}");
         drop(first);
         open(directory.path());
@@ -240,12 +218,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let persistence = Persistence::ReadOnly(state.clone());
-        let (mut store, _) = Store::open(&persistence).unwrap();
+        let (mut store, _) = Store::open(HostFs, &persistence).unwrap();
         store.append(&[Change::Started(1)]).unwrap();
         assert!(!state.exists());
 
         open(&state).0.append(&[Change::Started(2)]).unwrap();
-        let (store, _) = Store::open(&persistence).unwrap();
+        let (store, _) = Store::open(HostFs, &persistence).unwrap();
         assert!(store.snapshot().targets.contains(&2));
     }
 

@@ -27,13 +27,14 @@ pub(crate) use reader::{ROUND_BYTES, Reader, Timing};
 use watch::Watch;
 
 use crate::checkpoint::Committer;
+use crate::fs::LogFs;
 use crate::record::Chunk;
 
 /// Everything the source needs besides the files.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct Source<F: LogFs> {
     /// Reads the files.
-    pub(crate) reader: Reader,
+    pub(crate) reader: Reader<F>,
     /// Where chunks go; waits when it is full.
     pub(crate) queue: Sender<Chunk>,
     /// Brings new files to disk before they are read.
@@ -48,7 +49,7 @@ pub(crate) struct Source {
     pub(crate) last_bytes_max: usize,
 }
 
-impl Source {
+impl<F: LogFs> Source<F> {
     /// Follows files until a shutdown is asked for (or, once, until all are read), and says how
     /// many were followed. What was written before the shutdown is still read, within
     /// `last_bytes_max`; what is beyond it waits in the file.
@@ -107,7 +108,10 @@ impl Source {
 }
 
 /// One round, away from the runtime.
-async fn in_background(mut reader: Reader, now: Instant) -> Option<(Reader, Round)> {
+async fn in_background<F: LogFs>(
+    mut reader: Reader<F>,
+    now: Instant,
+) -> Option<(Reader<F>, Round)> {
     let round = tokio::task::spawn_blocking(move || {
         let round = reader.round(now);
         (reader, round)

@@ -183,7 +183,7 @@ mod tests {
             exclude: exclude.iter().map(|glob| (*glob).to_owned()).collect(),
             start: StartPosition::End,
             group: LogGroup::default(),
-            stream: String::new(),
+            ..FileTarget::default()
         }
     }
 

@@ -5,15 +5,13 @@
 //! system keeps one. What identity cannot see, a truncated file that was written anew, the
 //! [`Guard`] does: the bytes before our position are no longer those that we read.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::{Mode, OFlags};
-
-use crate::record::{GUARD_BYTES, Guard};
+use crate::fs::LogFs;
+use crate::record::Guard;
 
 /// What the kernel says a file is, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,51 +58,40 @@ pub(crate) struct Shape {
     pub(crate) unlinked: bool,
 }
 
-impl Shape {
-    /// The shape of an open file.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self {
-            size: metadata.size(),
-            written: i128::from(metadata.mtime()) * 1_000_000_000
-                + i128::from(metadata.mtime_nsec()),
-            unlinked: metadata.nlink() == 0,
-        })
-    }
-}
-
-/// Opens a regular file for reading. Anything else is `None`: reading from a pipe or a device
-/// could block for ever, so the open itself must not.
-pub(crate) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some((file, metadata)))
-}
-
 /// Whether the bytes before `offset` are still those of `guard`.
-pub(crate) fn guard_holds(file: &File, offset: u64, guard: Guard) -> io::Result<bool> {
-    Ok(guard_at(file, offset, usize::from(guard.len))? == Some(guard))
+pub(crate) fn guard_holds<F: LogFs>(
+    fs: &F,
+    file: &F::File,
+    offset: u64,
+    guard: Guard,
+) -> io::Result<bool> {
+    Ok(guard_at(fs, file, offset, usize::from(guard.len))? == Some(guard))
 }
 
 /// The guard of `offset` as the file is now, over at most `len` bytes; `None` if the file is
 /// shorter.
-pub(crate) fn guard_at(file: &File, offset: u64, len: usize) -> io::Result<Option<Guard>> {
-    let mut bytes = [0; GUARD_BYTES];
+pub(crate) fn guard_at<F: LogFs>(
+    fs: &F,
+    file: &F::File,
+    offset: u64,
+    len: usize,
+) -> io::Result<Option<Guard>> {
     let len = usize::try_from(offset).unwrap_or(len).min(len);
-    let Some(covered) = bytes.get_mut(..len) else {
-        return Ok(None);
-    };
-    match file.read_exact_at(covered, offset - len as u64) {
-        Ok(()) => Ok(Some(Guard::of(covered))),
-        Err(short) if short.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
+    let mut covered = Vec::with_capacity(len);
+    let start = offset - len as u64;
+    while covered.len() < len {
+        let at = start + covered.len() as u64;
+        if fs.read_at(file, &mut covered, at)? == 0 {
+            return Ok(None);
+        }
     }
+    Ok(Some(Guard::of(covered.get(..len).unwrap_or(&covered))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::HostFs;
 
     #[test]
     fn another_inode_or_another_birth_is_another_file_and_another_device_only_without_birth() {
@@ -130,20 +117,14 @@ mod tests {
         let path = directory.path().join("app.log");
         let check = |content: &str, holds: bool| {
             std::fs::write(&path, content).unwrap();
-            let (file, _) = open(&path).unwrap().unwrap();
+            let (file, _) = HostFs.open(&path).unwrap().unwrap();
             let guard = Guard::of(b"one\ntwo\n");
-            assert_eq!(guard_holds(&file, 8, guard).unwrap(), holds, "{content:?}");
+            let held = guard_holds(&HostFs, &file, 8, guard).unwrap();
+            assert_eq!(held, holds, "{content:?}");
         };
         check("one\ntwo\n", true);
         check("one\ntwo\nthree\n", true);
         check("one\nTWO\nthree\n", false);
         check("one\n", false);
-    }
-
-    #[test]
-    fn what_is_not_a_regular_file_is_not_read() {
-        let directory = tempfile::tempdir().unwrap();
-        assert!(open(directory.path()).unwrap().is_none());
-        assert!(open(Path::new("/dev/null")).unwrap().is_none());
     }
 }

@@ -17,6 +17,7 @@ use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
+use crate::fs::LogFs;
 use crate::health::Health;
 use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
@@ -55,7 +56,8 @@ pub(crate) struct Timing {
 
 /// All followed files.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct Reader<F: LogFs> {
+    fs: F,
     targets: Targets,
     ledger: Arc<Ledger>,
     health: Arc<Health>,
@@ -63,7 +65,7 @@ pub(crate) struct Reader {
     timing: Timing,
     /// Everything is read once, to its end, and unfinished lines too.
     once: bool,
-    tails: BTreeMap<FileId, Tail>,
+    tails: BTreeMap<FileId, Tail<F>>,
     by_identity: HashMap<Identity, FileId>,
     by_path: HashMap<PathBuf, FileId>,
     /// Files that wait for a turn, in order.
@@ -99,9 +101,10 @@ pub(crate) struct Round {
     pub(crate) opened: bool,
 }
 
-impl Reader {
+impl<F: LogFs> Reader<F> {
     /// A reader that has looked at nothing yet.
     pub(crate) fn new(
+        fs: F,
         targets: Targets,
         ledger: Arc<Ledger>,
         health: Arc<Health>,
@@ -119,6 +122,7 @@ impl Reader {
             }
         });
         Self {
+            fs,
             targets,
             ledger,
             health,
@@ -220,7 +224,7 @@ impl Reader {
         {
             return None;
         }
-        let turn = match tail.turn(self.stamp, &self.buffers) {
+        let turn = match tail.turn(&self.fs, self.stamp, &self.buffers) {
             Ok(turn) => turn,
             Err(error) => {
                 tail.queued = false;

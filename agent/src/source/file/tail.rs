@@ -6,17 +6,16 @@
 //! beyond our position again is noticed at the next read. An unfinished line stays in the file and
 //! is read again when it has grown, so a quiet file costs no memory but this struct.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use plimsoll_core::clock::UnixMillis;
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
 use tokio::time::Instant;
 
-use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Stream};
+use crate::derive::Events;
+use crate::fs::LogFs;
+use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
 use crate::source::file::identity::{Identity, Shape, guard_holds};
 use crate::source::file::lines::{UNFINISHED_MAX, frame};
 
@@ -28,7 +27,7 @@ pub(crate) const BUFFER_BYTES: usize = TURN_BYTES + GUARD_BYTES;
 
 /// A file that is followed.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub(crate) struct Tail<F: LogFs> {
     /// This incarnation.
     pub(crate) id: FileId,
     /// What the kernel says it is.
@@ -38,7 +37,7 @@ pub(crate) struct Tail {
     /// Where its lines go.
     pub(crate) stream: Arc<Stream>,
     /// The open file.
-    pub(crate) file: File,
+    pub(crate) file: F::File,
     /// Up to where it was read.
     pub(crate) offset: u64,
     /// The guard of `offset`.
@@ -58,6 +57,9 @@ pub(crate) struct Tail {
     /// Whether invalid UTF-8 and NULs in it were counted.
     pub(crate) told: [bool; 2],
 }
+
+/// What a chunk is made of, with its text if that is not what was read.
+type Derived = (ChunkParts, Option<Vec<u8>>);
 
 /// What a turn came to.
 #[derive(Debug, Default)]
@@ -80,31 +82,43 @@ pub(crate) struct Turn {
     pub(crate) replaced: bool,
 }
 
-impl Tail {
+impl<F: LogFs> Tail<F> {
     /// Reads on, at most one turn.
     ///
     /// # Errors
     /// When the file cannot be read; nothing has moved then.
-    pub(crate) fn turn(&mut self, time: UnixMillis, buffers: &Arc<Buffers>) -> io::Result<Turn> {
-        let shape = Shape::of(&self.file)?;
+    pub(crate) fn turn(
+        &mut self,
+        fs: &F,
+        time: UnixMillis,
+        buffers: &Arc<Buffers>,
+    ) -> io::Result<Turn> {
+        let shape = fs.stat_open(&self.file)?.shape;
         if shape.size < self.offset {
             return Ok(Turn::replaced());
         }
         if shape.size == self.offset {
             let touched = shape.written != self.shape.written;
             self.shape = shape;
-            if touched && !guard_holds(&self.file, self.offset, self.guard)? {
+            if touched && !guard_holds(fs, &self.file, self.offset, self.guard)? {
                 return Ok(Turn::replaced());
             }
             return Ok(Turn::default());
         }
         let mut bytes = buffers.take();
-        let turn = self.read(&mut bytes, shape, time);
+        let turn = self.read(fs, &mut bytes, shape, time);
         match turn {
-            Ok((turn, Some(parts))) => Ok(Turn {
+            Ok((turn, Some((parts, None)))) => Ok(Turn {
                 chunk: Some(Chunk::new_in(parts, bytes, buffers)),
                 ..turn
             }),
+            Ok((turn, Some((parts, Some(text))))) => {
+                buffers.give_back(bytes);
+                Ok(Turn {
+                    chunk: Some(Chunk::new(parts, text, None)),
+                    ..turn
+                })
+            }
             Ok((turn, None)) => {
                 buffers.give_back(bytes);
                 Ok(turn)
@@ -119,20 +133,21 @@ impl Tail {
     /// Fills `bytes` and finds the lines in it.
     fn read(
         &mut self,
+        fs: &F,
         bytes: &mut Vec<u8>,
         shape: Shape,
         time: UnixMillis,
-    ) -> io::Result<(Turn, Option<ChunkParts>)> {
+    ) -> io::Result<(Turn, Option<Derived>)> {
         let lead = usize::from(self.guard.len);
-        let mut lines = Vec::new();
-        let mut at_end = self.fill(bytes, BUFFER_BYTES)?;
+        let mut events = Events::default();
+        let mut at_end = self.fill(fs, bytes, BUFFER_BYTES)?;
         if bytes.get(..lead).map(Guard::of) != Some(self.guard) {
             return Ok((Turn::replaced(), None));
         }
-        let mut framed = frame(bytes, lead, time, self.last && at_end, &mut lines);
+        let mut framed = frame(bytes, lead, time, self.last && at_end, &mut events.lines);
         if framed.end == lead && !at_end {
-            at_end = self.fill(bytes, lead + UNFINISHED_MAX)?;
-            framed = frame(bytes, lead, time, self.last && at_end, &mut lines);
+            at_end = self.fill(fs, bytes, lead + UNFINISHED_MAX)?;
+            framed = frame(bytes, lead, time, self.last && at_end, &mut events.lines);
         }
         let from = self.offset;
         let found = bytes.get(lead..framed.end).unwrap_or(&[]);
@@ -141,7 +156,9 @@ impl Tail {
         if at_end {
             self.shape = shape;
         }
-        let utf8 = lines.is_empty() || std::str::from_utf8(found).is_ok();
+        let Events { lines, text } = events;
+        let said = text.as_ref().map_or(found, |text| &text.bytes);
+        let utf8 = lines.is_empty() || std::str::from_utf8(said).is_ok();
         let turn = Turn {
             read: found.len(),
             more: !at_end,
@@ -151,30 +168,36 @@ impl Tail {
             oddities: self.oddities(found, utf8),
             ..Turn::default()
         };
-        let parts = (!lines.is_empty()).then(|| ChunkParts {
+        if lines.is_empty() {
+            return Ok((turn, None));
+        }
+        let read = bytes.get(..framed.end).unwrap_or(bytes);
+        let (start, end) = text
+            .as_ref()
+            .map_or((lead, framed.end), |text| (0, text.bytes.len()));
+        let parts = ChunkParts {
             file: self.id,
             path: Arc::clone(&self.path),
             stream: Arc::clone(&self.stream),
             offset: from,
-            lead: narrow(lead),
-            end: narrow(framed.end),
+            lead: narrow(start),
+            end: narrow(end),
             lines: lines.as_slice().to_vec(),
+            places: text.as_ref().map(|text| places(read, lead, &text.starts)),
             utf8,
-        });
-        Ok((turn, parts))
+        };
+        Ok((turn, Some((parts, text.map(|text| text.bytes)))))
     }
 
     /// Reads until `bytes` holds `wanted` bytes, the guard's included. Says whether the file ended
     /// before that.
-    fn fill(&self, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
+    fn fill(&self, fs: &F, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
         bytes.reserve_exact(wanted.saturating_sub(bytes.len()));
         let start = self.offset - u64::from(self.guard.len);
         while bytes.len() < wanted {
             let at = start + bytes.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(bytes), at) {
-                Ok(0) => return Ok(true),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            if fs.read_at(&self.file, bytes, at)? == 0 {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -201,6 +224,22 @@ impl Turn {
     }
 }
 
+/// Where events begin that are no ranges of `read`, and where it ends. What stands before the first
+/// event belongs to it.
+fn places(read: &[u8], lead: usize, starts: &[u32]) -> Vec<Place> {
+    let end = narrow(read.len());
+    let first = std::iter::once(narrow(lead));
+    let later = starts.iter().skip(1).copied();
+    first
+        .chain(later)
+        .chain([end])
+        .map(|index| Place {
+            from: index - narrow(lead),
+            guard: Guard::of(read.get(..index as usize).unwrap_or(read)),
+        })
+        .collect()
+}
+
 /// An index into a read buffer, which is never longer than a few megabytes.
 fn narrow(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
@@ -209,15 +248,15 @@ fn narrow(index: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::HostFs;
     use crate::record::tests::stream;
-    use crate::source::file::identity::open;
     use std::fs::OpenOptions;
     use std::io::Write;
     use std::path::PathBuf;
 
     struct Followed {
         path: PathBuf,
-        tail: Tail,
+        tail: Tail<HostFs>,
         buffers: Arc<Buffers>,
         _directory: tempfile::TempDir,
     }
@@ -226,10 +265,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.log");
         std::fs::write(&path, content).unwrap();
-        let (file, metadata) = open(&path).unwrap().unwrap();
+        let (file, stat) = HostFs.open(&path).unwrap().unwrap();
         let tail = Tail {
             id: FileId(1),
-            identity: Identity::of(&metadata),
+            identity: stat.identity,
             path: Arc::from(path.as_path()),
             stream: stream(),
             file,
@@ -258,7 +297,9 @@ mod tests {
         }
 
         fn turn(&mut self) -> Turn {
-            self.tail.turn(UnixMillis(7), &self.buffers).unwrap()
+            self.tail
+                .turn(&HostFs, UnixMillis(7), &self.buffers)
+                .unwrap()
         }
 
         /// All lines until there is nothing more to read.

@@ -1,6 +1,5 @@
 //! Looking for files, and where to begin in one that was found.
 
-use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +9,9 @@ use tokio::time::Instant;
 
 use super::Reader;
 use crate::checkpoint::Resumed;
+use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
-use crate::source::file::identity::{Identity, Shape, guard_at, guard_holds, open};
+use crate::source::file::identity::{Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::Tail;
 
 /// The one placeholder of a stream's name that differs from file to file.
@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) guard: Guard,
 }
 
-impl Reader {
+impl<F: LogFs> Reader<F> {
     /// Looks for files: follows new ones, and notes which ones no path leads to any more.
     pub(super) fn scan(&mut self, now: Instant) {
         self.scans += 1;
@@ -71,20 +71,20 @@ impl Reader {
 
     /// A path of the configuration exists.
     fn found(&mut self, target: usize, path: &Path, now: Instant) -> io::Result<()> {
-        let metadata = std::fs::metadata(path)?;
-        if !metadata.is_file() || self.recognise(path, &metadata) {
+        let stat = self.fs.stat(path)?;
+        if stat.kind != Kind::File || self.recognise(path, &stat.identity) {
             return Ok(());
         }
-        let Some((file, metadata)) = open(path)? else {
+        let Some((file, stat)) = self.fs.open(path)? else {
             return Ok(());
         };
-        if self.recognise(path, &metadata) {
+        let identity = stat.identity;
+        if self.recognise(path, &identity) {
             return Ok(());
         }
-        let identity = Identity::of(&metadata);
         let place = match self.known(&file, &identity)? {
             Some(place) => place,
-            None => self.beginning(target, path, &file, &metadata)?,
+            None => self.beginning(target, path, &file, &stat)?,
         };
         let id = place.id;
         self.follow(target, file, identity, place, now);
@@ -93,8 +93,8 @@ impl Reader {
     }
 
     /// Whether the file is followed already, be it under another name.
-    fn recognise(&mut self, path: &Path, metadata: &Metadata) -> bool {
-        let Some(id) = self.by_identity.get(&Identity::of(metadata)) else {
+    fn recognise(&mut self, path: &Path, identity: &Identity) -> bool {
+        let Some(id) = self.by_identity.get(identity) else {
             return false;
         };
         let Some(tail) = self.tails.get_mut(id) else {
@@ -109,14 +109,14 @@ impl Reader {
     }
 
     /// The position of a file that an earlier run of the agent has read.
-    fn known(&mut self, file: &File, identity: &Identity) -> io::Result<Option<Place>> {
+    fn known(&mut self, file: &F::File, identity: &Identity) -> io::Result<Option<Place>> {
         let known = self
             .ledger
             .find(identity, |id| self.tails.contains_key(&id));
         let Some(Resumed { id, entry }) = known else {
             return Ok(None);
         };
-        if !guard_holds(file, entry.offset, entry.guard)? {
+        if !guard_holds(&self.fs, file, entry.offset, entry.guard)? {
             self.ledger.forget(id);
             self.tell_truncated(&entry.path);
             return Ok(None);
@@ -136,23 +136,22 @@ impl Reader {
         &mut self,
         target: usize,
         path: &Path,
-        file: &File,
-        metadata: &Metadata,
+        file: &F::File,
+        stat: &Stat,
     ) -> io::Result<Place> {
         let skip = self.targets.all().get(target).is_some_and(|target| {
             self.scans == 1 && target.starts_at_end() && !self.ledger.has_started(target.key)
         });
         let at_end = if skip {
-            let size = metadata.len();
-            guard_at(file, size, GUARD_BYTES)?.map(|guard| (size, guard))
+            let size = stat.shape.size;
+            guard_at(&self.fs, file, size, GUARD_BYTES)?.map(|guard| (size, guard))
         } else {
             None
         };
         let (offset, guard) = at_end.unwrap_or_default();
-        let identity = Identity::of(metadata);
         self.opened = true;
         Ok(Place {
-            id: self.ledger.open(identity, path, offset, guard),
+            id: self.ledger.open(stat.identity, path, offset, guard),
             path: path.to_owned(),
             offset,
             guard,
@@ -163,7 +162,7 @@ impl Reader {
     pub(super) fn follow(
         &mut self,
         target: usize,
-        file: File,
+        file: F::File,
         identity: Identity,
         place: Place,
         now: Instant,

@@ -5,9 +5,7 @@
 //! it is delivered. A truncated file begins anew. A file that was renamed while the agent was not
 //! running is looked for in its directory, under any name.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
@@ -15,10 +13,11 @@ use tokio::time::Instant;
 use super::Reader;
 use super::follow::Place;
 use crate::checkpoint::{Resumed, directory};
+use crate::fs::LogFs;
 use crate::record::{FileId, Guard};
-use crate::source::file::identity::{Identity, Shape, guard_holds, open};
+use crate::source::file::identity::{Identity, Shape, guard_holds};
 
-impl Reader {
+impl<F: LogFs> Reader<F> {
     /// Notes which files the last scan did not find. Those in a directory that could not be read
     /// stay as they are.
     pub(super) fn detach(&mut self, unreadable: &[(PathBuf, io::Error)], now: Instant) {
@@ -42,7 +41,7 @@ impl Reader {
     pub(super) fn sweep(&mut self, now: Instant) {
         let (mut changed, mut done) = (Vec::new(), Vec::new());
         for (id, tail) in &mut self.tails {
-            let Ok(shape) = Shape::of(&tail.file) else {
+            let Ok(shape) = self.fs.stat_open(&tail.file).map(|stat| stat.shape) else {
                 continue;
             };
             if shape != tail.shape {
@@ -130,7 +129,7 @@ impl Reader {
                 self.ledger.park(lost.id);
                 continue;
             };
-            match find(&lost) {
+            match find(&self.fs, &lost) {
                 Ok(Some((file, identity))) => self.take_up(target, lost, file, identity, now),
                 Ok(None) => {
                     self.ledger.forget(lost.id);
@@ -152,7 +151,7 @@ impl Reader {
         &mut self,
         target: usize,
         lost: Resumed,
-        file: File,
+        file: F::File,
         identity: Identity,
         now: Instant,
     ) {
@@ -172,22 +171,21 @@ impl Reader {
 
 /// Looks for a file under another name in its directory. `None` if it is not there, or is no
 /// longer the file whose position is known.
-fn find(lost: &Resumed) -> io::Result<Option<(File, Identity)>> {
-    let directory = match std::fs::read_dir(directory(&lost.entry)) {
+fn find<F: LogFs>(fs: &F, lost: &Resumed) -> io::Result<Option<(F::File, Identity)>> {
+    let names = match fs.list(&directory(&lost.entry)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    for candidate in directory {
-        let candidate = candidate?;
-        if candidate.ino() != lost.entry.identity.inode {
+    for candidate in names {
+        if candidate.inode != lost.entry.identity.inode {
             continue;
         }
-        let Some((file, metadata)) = open(&candidate.path())? else {
+        let Some((file, stat)) = fs.open(&candidate.path)? else {
             continue;
         };
-        let identity = Identity::of(&metadata);
+        let identity = stat.identity;
         if identity.could_be(&lost.entry.identity)
-            && guard_holds(&file, lost.entry.offset, lost.entry.guard)?
+            && guard_holds(fs, &file, lost.entry.offset, lost.entry.guard)?
         {
             return Ok(Some((file, identity)));
         }

@@ -9,6 +9,7 @@ use plimsoll_core::clock::ManualClock;
 
 use crate::checkpoint::Snapshot;
 use crate::config::{FileTarget, StartPosition};
+use crate::fs::HostFs;
 
 const START: UnixMillis = UnixMillis(1_800_000_000_000);
 const TIMING: Timing = Timing {
@@ -24,7 +25,7 @@ struct Followed {
     ledger: Arc<Ledger>,
     health: Arc<Health>,
     clock: Arc<ManualClock>,
-    reader: Reader,
+    reader: Reader<HostFs>,
     now: Instant,
 }
 
@@ -49,6 +50,7 @@ impl Followed {
         let health = Arc::new(Health::default());
         let clock = Arc::new(ManualClock::at(START));
         let reader = Reader::new(
+            HostFs,
             Targets::new(vec![target]).unwrap(),
             Arc::clone(&ledger),
             Arc::clone(&health),

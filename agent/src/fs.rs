@@ -1,0 +1,286 @@
+//! The file system as the agent sees it: an argument, so that a test can be one.
+//!
+//! [`LogFs`] is what the file source needs of the files that it follows, and [`StateFs`] what the
+//! checkpoint needs of the state directory. [`HostFs`] is the machine's own; the model test has one
+//! that loses what was not synced. Nothing else in the agent opens a log or the checkpoint.
+
+use std::fmt::Debug;
+use std::fs::{DirBuilder, File, FileType, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::source::file::identity::{Identity, Shape};
+
+/// State is for the agent alone: it names files and their content's check sums.
+const FILE_MODE: u32 = 0o600;
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// The files that are followed.
+pub(crate) trait LogFs: Clone + Debug + Send + 'static {
+    /// A file that is open for reading.
+    type File: Debug + Send;
+
+    /// What the kernel says about the file that `path` leads to, links followed. Nothing is opened.
+    ///
+    /// # Errors
+    /// Those of `stat(2)`.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// Opens a regular file for reading. Anything else is `None`: reading from a pipe or a device
+    /// could block for ever, so the open itself must not.
+    ///
+    /// # Errors
+    /// Those of `open(2)`.
+    fn open(&self, path: &Path) -> io::Result<Option<(Self::File, Stat)>>;
+
+    /// What the kernel says about an open file now.
+    ///
+    /// # Errors
+    /// Those of `fstat(2)`.
+    fn stat_open(&self, file: &Self::File) -> io::Result<Stat>;
+
+    /// Appends to `bytes` what the file holds from offset `at` on, at most as much as fits its
+    /// capacity, and says how much that was; zero at the end of the file.
+    ///
+    /// # Errors
+    /// Those of `pread(2)`.
+    fn read_at(&self, file: &Self::File, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize>;
+
+    /// The names in a directory, in any order.
+    ///
+    /// # Errors
+    /// Those of `opendir(3)` and `readdir(3)`.
+    fn list(&self, directory: &Path) -> io::Result<Vec<Name>>;
+}
+
+/// What the kernel says about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// Which file it is.
+    pub(crate) identity: Identity,
+    /// How it looks.
+    pub(crate) shape: Shape,
+    /// What kind of file it is.
+    pub(crate) kind: Kind,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// The directory and the name.
+    pub(crate) path: PathBuf,
+    /// The inode that it leads to, or that of the link itself.
+    pub(crate) inode: u64,
+    /// What it is; [`Kind::Link`] is not followed.
+    pub(crate) kind: Kind,
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// Anything else: a pipe, a socket, a device.
+    Other,
+}
+
+impl Kind {
+    fn of(kind: FileType) -> Self {
+        if kind.is_file() {
+            Self::File
+        } else if kind.is_dir() {
+            Self::Directory
+        } else if kind.is_symlink() {
+            Self::Link
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// The state directory.
+pub(crate) trait StateFs: Clone + Debug + Send + 'static {
+    /// A file that is open for appending.
+    type File: Debug + Send;
+    /// Holds the directory against other agents until it is dropped.
+    type Lock: Debug + Send;
+
+    /// Makes the directory if need be and locks the file `path` in it; `None` if another agent
+    /// holds it.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or the file cannot be opened.
+    fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+
+    /// The whole content of a file.
+    ///
+    /// # Errors
+    /// Those of `open(2)` and `read(2)`.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Makes an empty file, or empties the one that is there, for this user alone.
+    ///
+    /// # Errors
+    /// Those of `open(2)`.
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Writes all of `bytes` at the end. After an error, a part of them may have been written.
+    ///
+    /// # Errors
+    /// Those of `write(2)`; above all a full disk.
+    fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+
+    /// Waits until the file's content is on the disk. Its name may not be: see
+    /// [`Self::sync_directory`].
+    ///
+    /// # Errors
+    /// Those of `fdatasync(2)`.
+    fn sync(&self, file: &Self::File) -> io::Result<()>;
+
+    /// Gives a file another name, replacing what had it.
+    ///
+    /// # Errors
+    /// Those of `rename(2)`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Waits until the names in a directory are on the disk.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)`.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+}
+
+/// The machine's own file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HostFs;
+
+impl LogFs for HostFs {
+    type File = File;
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        Ok(Stat::of(&std::fs::metadata(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        let stat = Stat::of(&file.metadata()?);
+        Ok((stat.kind == Kind::File).then_some((file, stat)))
+    }
+
+    fn stat_open(&self, file: &File) -> io::Result<Stat> {
+        Ok(Stat::of(&file.metadata()?))
+    }
+
+    fn read_at(&self, file: &File, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(file, spare_capacity(bytes), at) {
+                Err(Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<Name>> {
+        std::fs::read_dir(directory)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Name {
+                    path: entry.path(),
+                    inode: entry.ino(),
+                    kind: Kind::of(entry.file_type()?),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Stat {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            identity: Identity::of(metadata),
+            shape: Shape {
+                size: metadata.size(),
+                written: i128::from(metadata.mtime()) * 1_000_000_000
+                    + i128::from(metadata.mtime_nsec()),
+                unlinked: metadata.nlink() == 0,
+            },
+            kind: Kind::of(metadata.file_type()),
+        }
+    }
+}
+
+impl StateFs for HostFs {
+    type File = File;
+    type Lock = File;
+
+    fn lock(&self, path: &Path) -> io::Result<Option<File>> {
+        if let Some(directory) = path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(DIRECTORY_MODE)
+                .create(directory)?;
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(path)
+    }
+
+    fn append(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_regular_file_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(HostFs.open(directory.path()).unwrap().is_none());
+        assert!(HostFs.open(Path::new("/dev/null")).unwrap().is_none());
+    }
+}
