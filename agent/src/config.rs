@@ -167,6 +167,11 @@ impl LogsTemplate {
         self.files.iter().any(names)
     }
 
+    /// The groups of all targets, by name and settings.
+    fn groups(&self) -> impl Iterator<Item = (&Template, &LogGroup)> {
+        self.files.iter().map(|file| (&file.group, &file.settings))
+    }
+
     /// Whether any group is of the Infrequent Access class, whose bytes have a price of their own.
     #[must_use]
     pub fn has_infrequent_access(&self) -> bool {
