@@ -19,7 +19,7 @@ pub(crate) use store::{Store, StoreError};
 
 use crate::health::Health;
 use crate::record::{FileId, Guard};
-use crate::source::file::identity::Identity;
+use crate::source::file::identity::{Head, Identity};
 
 /// The longest time between an answer and its position on disk.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
@@ -32,6 +32,8 @@ const PARKED_MAX: usize = 1024;
 pub(crate) struct Entry {
     /// What the kernel says it is.
     pub(crate) identity: Identity,
+    /// How it begins, as far as it was read.
+    pub(crate) head: Head,
     /// Its path when it was first opened.
     pub(crate) path: PathBuf,
     /// Everything before this offset was delivered.

@@ -15,6 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::source::file::identity::{Identity, Shape};
+use crate::sys::{handle, lease};
 
 /// State is for the agent alone: it names files and their content's check sums.
 const FILE_MODE: u32 = 0o600;
@@ -26,6 +27,8 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     type File: Debug + Send;
 
     /// What the kernel says about the file that `path` leads to, links followed. Nothing is opened.
+    /// The handle is only asked for where the time of birth is not known: one call is cheaper than
+    /// two, and either tells a used inode number from a new one.
     ///
     /// # Errors
     /// Those of `stat(2)`.
@@ -38,7 +41,7 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     /// Those of `open(2)`.
     fn open(&self, path: &Path) -> io::Result<Option<(Self::File, Stat)>>;
 
-    /// What the kernel says about an open file now.
+    /// What the kernel says about an open file now, its handle left out.
     ///
     /// # Errors
     /// Those of `fstat(2)`.
@@ -56,6 +59,10 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     /// # Errors
     /// Those of `opendir(3)` and `readdir(3)`.
     fn list(&self, directory: &Path) -> io::Result<Vec<Name>>;
+
+    /// Whether any process has an open file open for writing; `None` if that cannot be known. It is
+    /// for files that nobody is expected to open for writing any more.
+    fn is_written(&self, file: &Self::File) -> Option<bool>;
 }
 
 /// What the kernel says about a file.
@@ -167,14 +174,22 @@ impl LogFs for HostFs {
     type File = File;
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Ok(Stat::of(&std::fs::metadata(path)?))
+        let mut stat = Stat::of(&std::fs::metadata(path)?);
+        if stat.identity.born.is_none() && stat.kind == Kind::File {
+            stat.identity.handle = handle::of_path(path);
+        }
+        Ok(stat)
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-        let stat = Stat::of(&file.metadata()?);
-        Ok((stat.kind == Kind::File).then_some((file, stat)))
+        let mut stat = Stat::of(&file.metadata()?);
+        if stat.kind != Kind::File {
+            return Ok(None);
+        }
+        stat.identity.handle = handle::of_file(&file);
+        Ok(Some((file, stat)))
     }
 
     fn stat_open(&self, file: &File) -> io::Result<Stat> {
@@ -201,6 +216,10 @@ impl LogFs for HostFs {
                 })
             })
             .collect()
+    }
+
+    fn is_written(&self, file: &File) -> Option<bool> {
+        lease::is_written(file)
     }
 }
 

@@ -24,6 +24,7 @@ mod sample;
 pub mod scraper;
 mod sink;
 mod source;
+mod sys;
 mod systemd;
 mod ticker;
 

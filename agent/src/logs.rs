@@ -31,6 +31,9 @@ const GAP: Duration = Duration::from_millis(100);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Writers reopen their log within seconds after it was rotated.
 const ROTATE_WAIT: Duration = Duration::from_secs(30);
+/// A rotated file that nobody has open for writing can only be opened anew, which a writer that
+/// follows its rotation does not do; one look more bridges a writer that opens for each line.
+const WRITERLESS_WAIT: Duration = Duration::from_secs(10);
 /// The share of the bytes in flight that may wait in open batches. The rest is for batches on their
 /// way and for what was read meanwhile.
 const OPEN_SHARE: usize = 4;
@@ -99,6 +102,7 @@ impl Tuning {
                 sweep: SWEEP_INTERVAL,
                 rescan: config.rescan_interval,
                 rotate_wait: ROTATE_WAIT,
+                writerless_wait: WRITERLESS_WAIT,
             },
             backoff: Backoff::default(),
             denied_backoff: Backoff::new(DENIED_BASE, DENIED_MAX).unwrap_or_default(),

@@ -10,18 +10,30 @@ use std::path::Path;
 
 use crate::checkpoint::{Change, Entry};
 use crate::record::{FileId, Guard};
-use crate::source::file::identity::Identity;
+use crate::source::file::identity::{Head, Identity};
 
 /// The first bytes of the file. The number is the version of the format.
-pub(crate) const HEADER: &[u8] = b"plimsoll positions 1\n";
+pub(crate) const HEADER: &[u8] = b"plimsoll positions 2\n";
+/// Those of the first version, which knew neither handles nor heads. It is read, not written.
+const HEADER_1: &[u8] = b"plimsoll positions 1\n";
+/// Stands for what is not known.
+const NONE: u64 = u64::MAX;
 /// Check sum, length, kind.
 const FRAME_HEAD: usize = 4 + 2 + 1;
 
-const OPEN: u8 = 1;
+/// A file that is followed, as version 1 wrote it.
+const OPEN_1: u8 = 1;
 const MOVED: u8 = 2;
 const PARKED: u8 = 3;
 const FORGOTTEN: u8 = 4;
 const STARTED: u8 = 5;
+const OPEN: u8 = 6;
+
+/// A log without its header; `None` if this is no log of a version that is known.
+pub(crate) fn frames(log: &[u8]) -> Option<&[u8]> {
+    let known = [HEADER, HEADER_1];
+    known.iter().find_map(|header| log.strip_prefix(*header))
+}
 
 /// Appends the frame of `change` to `log`. A path longer than 64 KiB, which no kernel allows, is
 /// cut.
@@ -33,7 +45,10 @@ pub(crate) fn encode(change: &Change, log: &mut Vec<u8>) {
             number(log, id.0);
             number(log, entry.identity.device);
             number(log, entry.identity.inode);
-            number(log, entry.identity.born.unwrap_or(u64::MAX));
+            number(log, entry.identity.born.unwrap_or(NONE));
+            number(log, entry.identity.handle.unwrap_or(NONE));
+            log.extend_from_slice(&entry.head.crc.to_le_bytes());
+            log.extend_from_slice(&entry.head.len.to_le_bytes());
             position(log, entry.offset, entry.guard);
             let path = entry.path.as_os_str().as_bytes();
             log.extend_from_slice(path.get(..60_000).unwrap_or(path));
@@ -99,20 +114,7 @@ fn frame(log: &[u8]) -> Option<(Change, &[u8])> {
     let mut payload = Payload(framed.get(3..)?);
     let id = payload.number()?;
     let change = match *kind {
-        OPEN => Change::Open(
-            FileId(id),
-            Entry {
-                identity: Identity {
-                    device: payload.number()?,
-                    inode: payload.number()?,
-                    born: Some(payload.number()?).filter(|born| *born != u64::MAX),
-                },
-                offset: payload.number()?,
-                guard: payload.guard()?,
-                path: Path::new(OsStr::from_bytes(payload.0)).to_owned(),
-                parked: false,
-            },
-        ),
+        OPEN | OPEN_1 => Change::Open(FileId(id), payload.entry(*kind == OPEN)?),
         MOVED => Change::Moved(FileId(id), payload.number()?, payload.guard()?),
         PARKED => Change::Parked(FileId(id)),
         FORGOTTEN => Change::Forgotten(FileId(id)),
@@ -140,6 +142,40 @@ impl Payload<'_> {
             len: *len,
         })
     }
+
+    fn head(&mut self) -> Option<Head> {
+        let (crc, rest) = self.0.split_first_chunk()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        self.0 = rest;
+        Some(Head {
+            crc: u32::from_le_bytes(*crc),
+            len: u16::from_le_bytes(*len),
+        })
+    }
+
+    /// A file, with what version 1 did not know if `whole`.
+    fn entry(&mut self, whole: bool) -> Option<Entry> {
+        let known = |number: u64| (number != NONE).then_some(number);
+        let (device, inode, born) = (self.number()?, self.number()?, self.number()?);
+        let (handle, head) = if whole {
+            (self.number()?, self.head()?)
+        } else {
+            (NONE, Head::default())
+        };
+        Some(Entry {
+            identity: Identity {
+                device,
+                inode,
+                born: known(born),
+                handle: known(handle),
+            },
+            head,
+            offset: self.number()?,
+            guard: self.guard()?,
+            path: Path::new(OsStr::from_bytes(self.0)).to_owned(),
+            parked: false,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -151,16 +187,22 @@ pub(crate) mod tests {
     pub(crate) fn change() -> impl Strategy<Value = Change> {
         let id = (0_u64..5).prop_map(FileId);
         let guard = (any::<u32>(), 0_u8..=64).prop_map(|(crc, len)| Guard { crc, len });
-        let identity = (0_u64..3, 0_u64..3, proptest::option::of(0_u64..3)).prop_map(
-            |(device, inode, born)| Identity {
-                device,
-                inode,
-                born,
-            },
-        );
-        let entry = (identity, 0_u64..1000, guard.clone(), "[a-z/\u{e9}]{0,20}").prop_map(
-            |(identity, offset, guard, path)| Entry {
+        let known = proptest::option::of(0_u64..3);
+        let identity =
+            (0_u64..3, 0_u64..3, known.clone(), known).prop_map(|(device, inode, born, handle)| {
+                Identity {
+                    device,
+                    inode,
+                    born,
+                    handle,
+                }
+            });
+        let head = (any::<u32>(), 0_u16..=256).prop_map(|(crc, len)| Head { crc, len });
+        let path = "[a-z/\u{e9}]{0,20}";
+        let entry = (identity, head, 0_u64..1000, guard.clone(), path).prop_map(
+            |(identity, head, offset, guard, path)| Entry {
                 identity,
+                head,
                 path: path.into(),
                 offset,
                 guard,
@@ -202,5 +244,54 @@ pub(crate) mod tests {
             prop_assert_eq!(&read[..], &changes[..whole]);
             prop_assert_eq!(bad, log.len() - ends[whole]);
         }
+    }
+
+    #[test]
+    fn a_log_of_the_first_version_is_read() {
+        // A file on device 1 with inode 2, born at 3, delivered up to offset 4, and its move to 9.
+        let mut log = HEADER_1.to_vec();
+        let mut frame = |kind: u8, payload: &[u8]| {
+            let len = u16::try_from(payload.len()).unwrap();
+            let framed = [&len.to_le_bytes(), &[kind][..], payload].concat();
+            log.extend_from_slice(&crc32fast::hash(&framed).to_le_bytes());
+            log.extend_from_slice(&framed);
+        };
+        let mut opened: Vec<u8> = [7_u64, 1, 2, 3, 4]
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect();
+        opened.extend_from_slice(b"\xaa\xbb\xcc\xdd\x04/var/log/app.log");
+        frame(1, &opened);
+        frame(
+            2,
+            &[
+                &7_u64.to_le_bytes()[..],
+                &9_u64.to_le_bytes(),
+                &[1, 0, 0, 0, 5],
+            ]
+            .concat(),
+        );
+        let mut read = Vec::new();
+        let bad = decode(frames(&log).unwrap(), |change| read.push(change.clone()));
+        let guard = |crc, len| Guard { crc, len };
+        let entry = Entry {
+            identity: Identity {
+                device: 1,
+                inode: 2,
+                born: Some(3),
+                handle: None,
+            },
+            head: Head::default(),
+            path: "/var/log/app.log".into(),
+            offset: 4,
+            guard: guard(0xddcc_bbaa, 4),
+            parked: false,
+        };
+        let expected = [
+            Change::Open(FileId(7), entry),
+            Change::Moved(FileId(7), 9, guard(1, 5)),
+        ];
+        assert_eq!((&read[..], bad), (&expected[..], 0));
+        assert!(frames(b"plimsoll positions 3\n").is_none());
     }
 }

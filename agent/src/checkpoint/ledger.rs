@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::checkpoint::{Change, Entry, PARKED_MAX, Snapshot};
 use crate::record::{FileId, Guard};
-use crate::source::file::identity::Identity;
+use crate::source::file::identity::{Head, Identity};
 
 /// Bytes that are acknowledged before a commit is worth its `fdatasync` ahead of time.
 const COMMIT_BYTES: u64 = 1024 * 1024;
@@ -84,6 +84,7 @@ impl Ledger {
     ) -> FileId {
         let entry = Entry {
             identity,
+            head: Head::default(),
             path: path.to_owned(),
             offset,
             guard,
@@ -127,6 +128,18 @@ impl Ledger {
             state.insert(id, entry);
             self.changed.notify_one();
         }
+    }
+
+    /// More of a file's beginning is known.
+    pub(crate) fn grow(&self, id: FileId, head: Head) {
+        let mut state = self.state();
+        let Some(progress) = state.files.get_mut(&id) else {
+            return;
+        };
+        progress.entry.head = head;
+        let opened = Change::Open(id, progress.entry.clone());
+        state.journal.push(opened);
+        self.changed.notify_one();
     }
 
     /// Files that were followed when the agent last ran and that `claimed` does not know.
@@ -276,6 +289,7 @@ mod tests {
             device: 1,
             inode,
             born: None,
+            handle: None,
         }
     }
 

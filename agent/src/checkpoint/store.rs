@@ -8,7 +8,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::codec::{HEADER, decode, encode};
+use crate::checkpoint::codec::{HEADER, decode, encode, frames};
 use crate::checkpoint::{Change, Snapshot};
 use crate::config::Persistence;
 use crate::fs::{HostFs, StateFs};
@@ -157,7 +157,7 @@ fn read<F: StateFs>(fs: &F, path: &Path) -> io::Result<(Snapshot, usize)> {
         Err(error) => return Err(error),
     };
     let mut snapshot = Snapshot::default();
-    let Some(frames) = bytes.strip_prefix(HEADER) else {
+    let Some(frames) = frames(&bytes) else {
         return Ok((snapshot, bytes.len()));
     };
     let bad = decode(frames, |change| snapshot.apply(change));

@@ -41,6 +41,7 @@ fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
         device: 1,
         inode: 1,
         born: None,
+        handle: None,
     };
     let file = ledger.open(identity, Path::new("/var/log/app.log"), 0, Guard::default());
     let persistence = Persistence::Directory(state.path().to_owned());

@@ -21,7 +21,6 @@ use crate::fs::LogFs;
 use crate::health::Health;
 use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
-use crate::source::file::identity::Identity;
 use crate::source::file::tail::{BUFFER_BYTES, TURN_BYTES, Tail, Turn};
 use crate::source::file::watch::{Hint, Watch};
 
@@ -49,9 +48,11 @@ pub(crate) struct Timing {
     pub(crate) sweep: Duration,
     /// How often directories are looked through.
     pub(crate) rescan: Duration,
-    /// How long a rotated file must be quiet before it is closed: its writer may keep it open
-    /// until it is told to reopen its log.
+    /// How long a rotated file must be quiet before it is closed, where the kernel does not say
+    /// whether it has a writer: one may keep it open until it is told to reopen its log.
     pub(crate) rotate_wait: Duration,
+    /// The same, where the kernel says that it has none.
+    pub(crate) writerless_wait: Duration,
 }
 
 /// All followed files.
@@ -66,7 +67,7 @@ pub(crate) struct Reader<F: LogFs> {
     /// Everything is read once, to its end, and unfinished lines too.
     once: bool,
     tails: BTreeMap<FileId, Tail<F>>,
-    by_identity: HashMap<Identity, FileId>,
+    by_number: HashMap<(u64, u64), FileId>,
     by_path: HashMap<PathBuf, FileId>,
     /// Files that wait for a turn, in order.
     turns: VecDeque<FileId>,
@@ -129,7 +130,7 @@ impl<F: LogFs> Reader<F> {
             timing,
             once,
             tails: BTreeMap::new(),
-            by_identity: HashMap::new(),
+            by_number: HashMap::new(),
             by_path: HashMap::new(),
             turns: VecDeque::new(),
             streams: HashMap::new(),
@@ -237,6 +238,9 @@ impl<F: LogFs> Reader<F> {
         };
         if turn.read > 0 {
             tail.changed = now;
+            if tail.grow_head(&self.fs) {
+                self.ledger.grow(id, tail.head);
+            }
         }
         if turn.replaced {
             self.restart(id, now);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::derive::Events;
 use crate::fs::LogFs;
 use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
-use crate::source::file::identity::{Identity, Shape, guard_holds};
+use crate::source::file::identity::{HEAD_BYTES, Head, Identity, Shape, guard_holds};
 use crate::source::file::lines::{UNFINISHED_MAX, frame};
 
 /// What one turn reads. 128 KiB amortises a system call well and still fits the second-level
@@ -42,6 +42,8 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) offset: u64,
     /// The guard of `offset`.
     pub(crate) guard: Guard,
+    /// How it begins, as far as it was read.
+    pub(crate) head: Head,
     /// How it looked when it was last read to its end.
     pub(crate) shape: Shape,
     /// Whether it waits for a turn.
@@ -128,6 +130,24 @@ impl<F: LogFs> Tail<F> {
                 Err(error)
             }
         }
+    }
+
+    /// Looks at the file's beginning while not all of it was seen, and says whether more is known
+    /// of it now. The guard is compared afterwards: a file that was truncated meanwhile shows the
+    /// beginning of another.
+    pub(crate) fn grow_head(&mut self, fs: &F) -> bool {
+        let seen = u16::try_from(self.offset)
+            .unwrap_or(HEAD_BYTES)
+            .min(HEAD_BYTES);
+        if self.head.len >= seen {
+            return false;
+        }
+        let grown = Head::read(fs, &self.file, seen).ok().filter(|head| {
+            head.len == seen
+                && guard_holds(fs, &self.file, self.offset, self.guard).unwrap_or(false)
+        });
+        self.head = grown.unwrap_or(self.head);
+        grown.is_some()
     }
 
     /// Fills `bytes` and finds the lines in it.
@@ -274,6 +294,7 @@ mod tests {
             file,
             offset: 0,
             guard: Guard::default(),
+            head: Head::default(),
             shape: Shape::default(),
             queued: false,
             detached: None,

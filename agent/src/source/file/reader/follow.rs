@@ -11,7 +11,7 @@ use super::Reader;
 use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
-use crate::source::file::identity::{Identity, Shape, guard_at, guard_holds};
+use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::Tail;
 
 /// The one placeholder of a stream's name that differs from file to file.
@@ -23,6 +23,7 @@ pub(super) struct Place {
     pub(super) path: PathBuf,
     pub(super) offset: u64,
     pub(super) guard: Guard,
+    pub(super) head: Head,
 }
 
 impl<F: LogFs> Reader<F> {
@@ -94,12 +95,15 @@ impl<F: LogFs> Reader<F> {
 
     /// Whether the file is followed already, be it under another name.
     fn recognise(&mut self, path: &Path, identity: &Identity) -> bool {
-        let Some(id) = self.by_identity.get(identity) else {
+        let Some(id) = self.by_number.get(&identity.number()) else {
             return false;
         };
         let Some(tail) = self.tails.get_mut(id) else {
             return false;
         };
+        if !tail.identity.is(identity) {
+            return false;
+        }
         tail.scan = self.scans;
         tail.detached = None;
         // It may have been taken for finished while no path led to it.
@@ -116,7 +120,8 @@ impl<F: LogFs> Reader<F> {
         let Some(Resumed { id, entry }) = known else {
             return Ok(None);
         };
-        if !guard_holds(&self.fs, file, entry.offset, entry.guard)? {
+        let begins_so = entry.head.holds(&self.fs, file)?;
+        if !(begins_so && guard_holds(&self.fs, file, entry.offset, entry.guard)?) {
             self.ledger.forget(id);
             self.tell_truncated(&entry.path);
             return Ok(None);
@@ -127,6 +132,7 @@ impl<F: LogFs> Reader<F> {
             path: entry.path,
             offset: entry.offset,
             guard: entry.guard,
+            head: entry.head,
         }))
     }
 
@@ -155,6 +161,7 @@ impl<F: LogFs> Reader<F> {
             path: path.to_owned(),
             offset,
             guard,
+            head: Head::default(),
         })
     }
 
@@ -178,6 +185,7 @@ impl<F: LogFs> Reader<F> {
             file,
             offset: place.offset,
             guard: place.guard,
+            head: place.head,
             shape: Shape::default(),
             queued: false,
             detached: None,
@@ -187,7 +195,7 @@ impl<F: LogFs> Reader<F> {
             told: [false; 2],
         };
         self.followed += 1;
-        self.by_identity.insert(identity, tail.id);
+        self.by_number.insert(identity.number(), tail.id);
         self.tails.insert(tail.id, tail);
         self.queue(place.id);
     }

@@ -7,15 +7,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Reader;
 use super::follow::Place;
+use super::{Reader, Timing};
 use crate::checkpoint::{Resumed, directory};
 use crate::fs::LogFs;
 use crate::record::{FileId, Guard};
-use crate::source::file::identity::{Identity, Shape, guard_holds};
+use crate::source::file::identity::{Head, Identity, Shape, guard_holds};
+use crate::source::file::tail::Tail;
 
 impl<F: LogFs> Reader<F> {
     /// Notes which files the last scan did not find. Those in a directory that could not be read
@@ -49,9 +51,11 @@ impl<F: LogFs> Reader<F> {
                 changed.push(*id);
                 continue;
             }
-            let quiet_since = tail.detached.map(|since| since.max(tail.changed));
-            let quiet = quiet_since.is_some_and(|at| now - at >= self.timing.rotate_wait);
-            if tail.queued || !quiet {
+            let Some(since) = tail.detached else {
+                continue;
+            };
+            if tail.queued || !finished(&self.fs, tail, now - since.max(tail.changed), self.timing)
+            {
                 continue;
             }
             if shape.size > tail.offset {
@@ -73,8 +77,8 @@ impl<F: LogFs> Reader<F> {
         let Some(tail) = self.tails.remove(&id) else {
             return;
         };
-        if self.by_identity.get(&tail.identity) == Some(&id) {
-            self.by_identity.remove(&tail.identity);
+        if self.by_number.get(&tail.identity.number()) == Some(&id) {
+            self.by_number.remove(&tail.identity.number());
         }
         if unlinked {
             self.ledger.forget(id);
@@ -101,11 +105,12 @@ impl<F: LogFs> Reader<F> {
             .open(tail.identity, &tail.path, 0, Guard::default());
         tail.offset = 0;
         tail.guard = Guard::default();
+        tail.head = Head::default();
         tail.shape = Shape::default();
         tail.changed = now;
         tail.queued = false;
         let new = tail.id;
-        self.by_identity.insert(tail.identity, new);
+        self.by_number.insert(tail.identity.number(), new);
         for known in self.by_path.values_mut().filter(|known| **known == id) {
             *known = new;
         }
@@ -161,10 +166,30 @@ impl<F: LogFs> Reader<F> {
             path: lost.entry.path,
             offset: lost.entry.offset,
             guard: lost.entry.guard,
+            head: lost.entry.head,
         };
         self.follow(target, file, identity, place, now);
         if let Some(tail) = self.tails.get_mut(&lost.id) {
             tail.detached = Some(now);
+        }
+    }
+}
+
+/// Whether nothing more will be written to a rotated file that has been quiet for so long. A writer
+/// that the kernel knows of is waited for however long it says nothing.
+fn finished<F: LogFs>(fs: &F, tail: &Tail<F>, quiet: Duration, timing: Timing) -> bool {
+    if quiet < timing.writerless_wait.min(timing.rotate_wait) {
+        return false;
+    }
+    match fs.is_written(&tail.file) {
+        Some(true) => false,
+        None => quiet >= timing.rotate_wait,
+        // The last writer may have written between our look and its end.
+        Some(false) => {
+            quiet >= timing.writerless_wait
+                && fs
+                    .stat_open(&tail.file)
+                    .is_ok_and(|stat| stat.shape == tail.shape)
         }
     }
 }
@@ -185,6 +210,7 @@ fn find<F: LogFs>(fs: &F, lost: &Resumed) -> io::Result<Option<(F::File, Identit
         };
         let identity = stat.identity;
         if identity.could_be(&lost.entry.identity)
+            && lost.entry.head.holds(fs, &file)?
             && guard_holds(fs, &file, lost.entry.offset, lost.entry.guard)?
         {
             return Ok(Some((file, identity)));

@@ -17,6 +17,7 @@ const TIMING: Timing = Timing {
     sweep: Duration::from_secs(5),
     rescan: Duration::from_secs(10),
     rotate_wait: Duration::from_secs(30),
+    writerless_wait: Duration::from_secs(10),
 };
 
 /// A directory of logs and a reader that follows `app*.log` in it.
@@ -175,9 +176,19 @@ fn what_is_written_after_a_rename_or_a_deletion_is_still_read() {
     std::fs::remove_file(logs.path("app.log.1")).unwrap();
     writer.write_all(b"three\nunfinished").unwrap();
     assert_eq!(logs.lines_after(TIMING.sweep), ["three"]);
-    assert_eq!(logs.lines_after(TIMING.rotate_wait), ["unfinished"]);
+    for _ in 0..10 {
+        assert!(logs.lines_after(TIMING.rotate_wait).is_empty());
+        assert_eq!(logs.health.files.value(), 2, "its writer may go on");
+    }
+    writer.write_all(b" line").unwrap();
+    drop(writer);
+    assert!(logs.lines_after(TIMING.sweep).is_empty());
+    assert_eq!(
+        logs.lines_after(TIMING.writerless_wait),
+        ["unfinished line"]
+    );
     assert_eq!(logs.health.files.value(), 2, "kept until it is delivered");
-    logs.lines_after(TIMING.rotate_wait);
+    logs.lines_after(TIMING.writerless_wait);
     assert_eq!(logs.health.files.value(), 1);
 }
 
