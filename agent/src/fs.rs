@@ -4,14 +4,19 @@
 //! checkpoint needs of the state directory. [`HostFs`] is the machine's own; the model test has one
 //! that loses what was not synced. Nothing else in the agent opens a log or the checkpoint.
 
+pub(crate) mod access;
+mod remote;
+
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::source::file::identity::{Identity, Shape};
@@ -20,6 +25,8 @@ use crate::sys::{handle, lease};
 /// State is for the agent alone: it names files and their content's check sums.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o750;
+/// Room for the names of one system call, as glibc's `readdir(3)` has it.
+const NAMES_BYTES: usize = 32 * 1024;
 
 /// The files that are followed.
 pub(crate) trait LogFs: Clone + Debug + Send + 'static {
@@ -63,6 +70,31 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     /// Whether any process has an open file open for writing; `None` if that cannot be known. It is
     /// for files that nobody is expected to open for writing any more.
     fn is_written(&self, file: &Self::File) -> Option<bool>;
+
+    /// Tells the names in a directory with inode and kind as in [`Name`], in any order, until
+    /// `tell` says that it has enough. Unlike [`Self::list`] it need not keep them.
+    ///
+    /// # Errors
+    /// Those of `opendir(3)` and `readdir(3)`; some names may have been told.
+    fn each_name(
+        &self,
+        directory: &Path,
+        tell: &mut dyn FnMut(&OsStr, u64, Kind) -> bool,
+    ) -> io::Result<()> {
+        for name in self.list(directory)? {
+            let own = name.path.file_name().unwrap_or_default();
+            if !tell(own, name.inode, name.kind) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether others may change files in a directory without this kernel knowing, so that no
+    /// notification comes: see [`remote`].
+    fn changes_unseen(&self, _directory: &Path) -> bool {
+        false
+    }
 }
 
 /// What the kernel says about a file.
@@ -110,6 +142,15 @@ impl Kind {
             Self::Link
         } else {
             Self::Other
+        }
+    }
+
+    fn of_raw(kind: rustix::fs::FileType) -> Self {
+        match kind {
+            rustix::fs::FileType::RegularFile => Self::File,
+            rustix::fs::FileType::Directory => Self::Directory,
+            rustix::fs::FileType::Symlink => Self::Link,
+            _ => Self::Other,
         }
     }
 }
@@ -206,16 +247,49 @@ impl LogFs for HostFs {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Name>> {
-        std::fs::read_dir(directory)?
-            .map(|entry| {
-                let entry = entry?;
-                Ok(Name {
-                    path: entry.path(),
-                    inode: entry.ino(),
-                    kind: Kind::of(entry.file_type()?),
-                })
-            })
-            .collect()
+        let mut names = Vec::new();
+        self.each_name(directory, &mut |name, inode, kind| {
+            let path = directory.join(name);
+            names.push(Name { path, inode, kind });
+            true
+        })?;
+        Ok(names)
+    }
+
+    fn each_name(
+        &self,
+        directory: &Path,
+        tell: &mut dyn FnMut(&OsStr, u64, Kind) -> bool,
+    ) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+        let open = rustix::fs::open(directory, flags, Mode::empty())?;
+        let mut space = Vec::with_capacity(NAMES_BYTES);
+        let mut entries = RawDir::new(&open, space.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not say. What went away meanwhile is nothing to follow.
+                rustix::fs::FileType::Unknown => {
+                    let flags = AtFlags::SYMLINK_NOFOLLOW;
+                    rustix::fs::statat(&open, name, flags).map_or(Kind::Other, |stat| {
+                        Kind::of_raw(rustix::fs::FileType::from_raw_mode(stat.st_mode))
+                    })
+                }
+                known => Kind::of_raw(known),
+            };
+            if !tell(OsStr::from_bytes(name.to_bytes()), entry.ino(), kind) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn changes_unseen(&self, directory: &Path) -> bool {
+        remote::changes_unseen(directory)
     }
 
     fn is_written(&self, file: &File) -> Option<bool> {

@@ -15,6 +15,7 @@ mod derive;
 mod dry_run;
 mod estimate;
 mod fs;
+pub mod glob;
 pub mod health;
 mod identity;
 pub mod logs;

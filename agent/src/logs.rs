@@ -57,7 +57,7 @@ pub enum Mode {
 pub enum StartError {
     /// A glob is not valid.
     #[error("a glob of a file target is not valid")]
-    Glob(#[from] glob::PatternError),
+    Glob(#[from] crate::glob::BadGlob),
     /// The state directory is in use or unusable.
     #[error("{0}")]
     State(String),

@@ -9,19 +9,17 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
 use plimsoll_core::config::Problem;
 use rustix::fs::{Access, access};
+
+use crate::fs::HostFs;
+use crate::fs::access::explain;
+use crate::glob::PathGlob;
+use crate::glob::walk::{Route, walk};
 
 /// Files of one glob that are opened by `validate`, and told.
 const MATCHES_MAX: usize = 10_000;
 const TOLD_MAX: usize = 5;
-/// How patterns of files are matched everywhere in the agent: `*` stays inside a directory.
-const MATCHING: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
 
 /// A question to the machine, with the place in the file that it came from.
 #[derive(Clone, Debug)]
@@ -106,9 +104,11 @@ impl Check {
     fn try_files(&self, pattern: &str, exclude: &[String], depth: Depth, findings: &mut Findings) {
         const EXPECTED: &str = "expected a file that this user may read; \
                                 add the user to the file's group or set an ACL";
-        let is_glob = Pattern::escape(pattern) != pattern;
-        if !is_glob {
-            if let Err(found) = open(Path::new(pattern)) {
+        let Ok(glob) = PathGlob::new(pattern) else {
+            return;
+        };
+        if let Some(path) = glob.literal() {
+            if let Err(found) = open(&path) {
                 findings.problems.push(self.problem(found, EXPECTED));
             }
             return;
@@ -116,45 +116,17 @@ impl Check {
         if depth != Depth::Validate {
             return;
         }
-        let excluded: Vec<Pattern> = exclude
-            .iter()
-            .filter_map(|g| Pattern::new(g).ok())
-            .collect();
-        let Ok(paths) = glob::glob_with(pattern, MATCHING) else {
-            return;
-        };
-        let (mut matched, mut unreadable) = (0_usize, 0_usize);
-        for path in paths.take(MATCHES_MAX) {
-            let answer = match path {
-                Ok(path)
-                    if excluded
-                        .iter()
-                        .any(|g| g.matches_path_with(&path, MATCHING)) =>
-                {
-                    continue;
-                }
-                Ok(path) if path.is_dir() => continue,
-                Ok(path) => open(&path),
-                Err(error) => Err(format!(
-                    "\"{}\" cannot be looked into: {}",
-                    error.path().display(),
-                    error.error()
-                )),
-            };
-            matched += 1;
-            if let Err(found) = answer {
-                unreadable += 1;
-                if unreadable <= TOLD_MAX {
-                    findings.problems.push(self.problem(found, EXPECTED));
-                }
-            }
-        }
-        if unreadable > TOLD_MAX {
-            let more = unreadable - TOLD_MAX;
+        let (matched, unreadable) = matches(glob, exclude);
+        let told = unreadable.iter().take(TOLD_MAX);
+        findings
+            .problems
+            .extend(told.map(|found| self.problem(found.clone(), EXPECTED)));
+        if unreadable.len() > TOLD_MAX {
+            let more = unreadable.len() - TOLD_MAX;
             let found = format!("\"{pattern}\" matches {more} more files that cannot be read");
             findings.problems.push(self.problem(found, EXPECTED));
         }
-        if matched == 0 {
+        if matched == 0 && unreadable.is_empty() {
             let key = &self.place.key;
             findings
                 .notes
@@ -183,6 +155,34 @@ impl Check {
     }
 }
 
+/// How many files fit, and what is wrong with those, and with directories on the way, that cannot
+/// be read.
+fn matches(glob: PathGlob, exclude: &[String]) -> (usize, Vec<String>) {
+    let excluded: Vec<PathGlob> = exclude
+        .iter()
+        .filter_map(|glob| PathGlob::new(glob).ok())
+        .collect();
+    let wants = |_, path: &Path| !excluded.iter().any(|glob| glob.matches(path));
+    let parts = glob.into_alternatives().into_iter();
+    let routes: Vec<Route> = parts.map(|parts| Route { owner: 0, parts }).collect();
+    let mut found = walk(&HostFs, &routes, &wants, &mut |_, _, _| {});
+    found.files.sort_unstable();
+    let directories = found.unreadable.iter().map(|(path, error)| {
+        let why = explain(path, error);
+        format!("\"{}\" cannot be looked into: {why}", path.display())
+    });
+    let mut unreadable: Vec<String> = directories.collect();
+    let paths = found.files.iter().map(|(_, path)| path);
+    // A link may lead to a directory, which is nothing to follow.
+    let files = paths.filter(|path| !path.is_dir()).take(MATCHES_MAX);
+    let mut matched = 0;
+    for path in files {
+        matched += 1;
+        unreadable.extend(open(path).err());
+    }
+    (matched, unreadable)
+}
+
 fn may_write(directory: &Path) -> io::Result<()> {
     if !fs::metadata(directory)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -193,7 +193,10 @@ fn may_write(directory: &Path) -> io::Result<()> {
 /// Whether the file can be opened, now or, since it does not exist yet, perhaps later.
 fn open(path: &Path) -> Result<(), String> {
     let shown = path.display();
-    let cannot = |error: io::Error| format!("\"{shown}\" cannot be read: {error}");
+    let cannot = |error: io::Error| {
+        let why = explain(path, &error);
+        format!("\"{shown}\" cannot be read: {why}")
+    };
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(format!("\"{shown}\" is a directory")),
         // Opening a named pipe would wait for its other end.

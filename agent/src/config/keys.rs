@@ -56,9 +56,9 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "logs.dead_letter", "size, 1MiB to 1GiB", "`\"16MiB\"`",
         "Events that CloudWatch Logs refuses are kept, with the reason, in `dead-letters.jsonl` and `dead-letters.1.jsonl` below `agent.state_dir`, up to this size; the oldest go first and are counted.";
     "logs.file.path", "glob or list of globs, absolute", "required",
-        "The files to follow: `*` inside a directory, `**` across directories. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
-    "logs.file.exclude", "glob or list of globs, absolute", "none",
-        "Files to leave out, such as compressed ones.";
+        "The files to follow: `*` and `?` inside a directory, `[…]` one of a set, `{a,b}` either, `**` any number of directories; a leading dot and names that are not UTF-8 match as any other. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
+    "logs.file.exclude", "glob or list of globs, absolute or without a slash", "none",
+        "Files to leave out, such as compressed ones. A glob without a slash (`*.gz`) is for the name alone, in any directory.";
     "logs.file.start", "`beginning` or `end`", "`\"end\"`",
         "Where to begin in a file that existed before the agent first ran. A file that appears later is always read from its start.";
     "logs.file.group", "name, up to 512 of letters, digits and `. - _ / #`", "required",

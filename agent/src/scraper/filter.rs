@@ -1,13 +1,13 @@
 //! Which names of devices, interfaces and mount points are measured.
 
-use glob::{Pattern, PatternError};
+use crate::glob::{BadGlob, NameGlob};
 
 /// Patterns with `*`, `?` and `[...]`. A name is measured when it fits one of the first list and
 /// none of the second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameFilter {
-    include: Vec<Pattern>,
-    exclude: Vec<Pattern>,
+    include: Vec<NameGlob>,
+    exclude: Vec<NameGlob>,
 }
 
 impl NameFilter {
@@ -15,10 +15,7 @@ impl NameFilter {
     ///
     /// # Errors
     /// The first pattern that is not valid, with its position.
-    pub fn new(
-        include: &[impl AsRef<str>],
-        exclude: &[impl AsRef<str>],
-    ) -> Result<Self, PatternError> {
+    pub fn new(include: &[impl AsRef<str>], exclude: &[impl AsRef<str>]) -> Result<Self, BadGlob> {
         Ok(Self {
             include: compile(include)?,
             exclude: compile(exclude)?,
@@ -28,15 +25,15 @@ impl NameFilter {
     /// Whether `name` is measured.
     #[must_use]
     pub fn admits(&self, name: &str) -> bool {
-        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        let fits = |patterns: &[NameGlob]| patterns.iter().any(|pattern| pattern.matches(name));
         fits(&self.include) && !fits(&self.exclude)
     }
 }
 
-fn compile(patterns: &[impl AsRef<str>]) -> Result<Vec<Pattern>, PatternError> {
+fn compile(patterns: &[impl AsRef<str>]) -> Result<Vec<NameGlob>, BadGlob> {
     patterns
         .iter()
-        .map(|text| Pattern::new(text.as_ref()))
+        .map(|text| NameGlob::new(text.as_ref()))
         .collect()
 }
 

@@ -63,7 +63,7 @@ impl<F: LogFs> Source<F> {
             once,
             last_bytes_max,
         } = self;
-        let hints = reader.watch().map(Watch::descriptor);
+        let hints = reader.watch().and_then(Watch::descriptor);
         let mut left = None;
         loop {
             if left.is_none() && shutdown.is_requested() {

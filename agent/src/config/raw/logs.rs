@@ -7,6 +7,7 @@ use plimsoll_core::config::{Field, Section};
 use super::super::{Check, FileTemplate, LogsTemplate, StartPosition};
 use super::destination::{Destination, same_settings};
 use super::is_absolute;
+use crate::glob::PathGlob;
 
 const MIB: u64 = 1 << 20;
 /// Two whole batches: one that fills while one is under way.
@@ -95,7 +96,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
     })
 }
 
-/// Absolute globs that can be compiled.
+/// Globs that can be read: absolute, or to be left out wherever a name fits.
 fn globs(file: &mut Section<'_>, key: &'static str) -> Vec<Field<String>> {
     let mut globs = file.take_string_or_list(key);
     if globs.is_empty() && key == "path" && file.keys().any(|known| known == key) {
@@ -107,14 +108,16 @@ fn globs(file: &mut Section<'_>, key: &'static str) -> Vec<Field<String>> {
         );
     }
     globs.retain(|glob| {
-        if !is_absolute(file, glob) {
+        let name_alone = key == "exclude" && !glob.value.contains('/');
+        if !name_alone && !is_absolute(file, glob) {
             return false;
         }
-        match glob::Pattern::new(&glob.value) {
+        match PathGlob::new(&glob.value) {
             Ok(_) => true,
             Err(error) => {
-                let found = format!("found \"{}\": {} at {}", glob.value, error.msg, error.pos);
-                file.reject(glob, &found, "expected a glob with *, ?, [...] or **");
+                let found = format!("found \"{}\": {error}", glob.value);
+                let expected = "expected a glob with *, ?, [...], {a,b} or **";
+                file.reject(glob, &found, expected);
                 false
             }
         }

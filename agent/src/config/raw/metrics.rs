@@ -226,10 +226,7 @@ fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
         match NameFilter::new(&[&pattern.value], &[] as &[&str]) {
             Ok(_) => patterns.push(pattern.value),
             Err(error) => {
-                let found = format!(
-                    "found \"{}\": {} at {}",
-                    pattern.value, error.msg, error.pos
-                );
+                let found = format!("found \"{}\": {error}", pattern.value);
                 section.reject(&pattern, &found, "expected a pattern with *, ? or [...]");
             }
         }

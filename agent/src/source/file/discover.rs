@@ -1,24 +1,20 @@
-//! Which files belong to which target, and which directories show that one appears.
+//! Which files belong to which target.
 
-use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern, PatternError};
-
 use crate::config::{FileTarget, StartPosition};
-use crate::source::file::watch::WATCHES_MAX;
-
-/// `*` stays within a directory, as in a shell; a leading dot needs no dot in the pattern, so that
-/// a rotated `.log` is not overlooked.
-const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
+use crate::fs::{LogFs, Stat};
+use crate::glob::walk::{Found, Interest, Route, walk};
+use crate::glob::{BadGlob, PathGlob};
 
 /// The targets of the configuration, ready to be looked for.
 #[derive(Debug)]
-pub(crate) struct Targets(Vec<Target>);
+pub(crate) struct Targets {
+    targets: Vec<Target>,
+    /// What all of them include.
+    routes: Vec<Route>,
+}
 
 /// One target.
 #[derive(Debug)]
@@ -28,19 +24,17 @@ pub(crate) struct Target {
     /// Names the target in the checkpoint: its globs, not its group, so that sending elsewhere
     /// does not lose the position.
     pub(crate) key: u64,
-    include: Vec<Pattern>,
-    exclude: Vec<Pattern>,
+    include: Vec<PathGlob>,
+    exclude: Vec<PathGlob>,
 }
 
 /// What a scan found.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// Paths with the target they belong to, each path once.
+    /// Paths with the target they belong to, each path once, in any order.
     pub(crate) files: Vec<(usize, PathBuf)>,
-    /// Directories in which files may appear.
-    pub(crate) directories: Vec<PathBuf>,
-    /// Directories that could not be read, with why.
-    pub(crate) unreadable: Vec<(PathBuf, std::io::Error)>,
+    /// Directories that could not be looked through, with why.
+    pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
 }
 
 impl Targets {
@@ -48,61 +42,49 @@ impl Targets {
     ///
     /// # Errors
     /// When a glob is not valid.
-    pub(crate) fn new(files: Vec<FileTarget>) -> Result<Self, PatternError> {
-        let read = |globs: &[String]| -> Result<Vec<_>, PatternError> {
-            globs.iter().map(|glob| Pattern::new(glob)).collect()
+    pub(crate) fn new(files: Vec<FileTarget>) -> Result<Self, BadGlob> {
+        let read = |globs: &[String]| -> Result<Vec<_>, BadGlob> {
+            globs.iter().map(|glob| PathGlob::new(glob)).collect()
         };
-        files
-            .into_iter()
-            .map(|config| {
-                Ok(Target {
-                    include: read(&config.include)?,
-                    exclude: read(&config.exclude)?,
-                    key: key(&config),
-                    config,
-                })
+        let targets = files.into_iter().map(|config| {
+            Ok(Target {
+                include: read(&config.include)?,
+                exclude: read(&config.exclude)?,
+                key: key(&config),
+                config,
             })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        });
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        let routes = targets.iter().enumerate().flat_map(|(owner, target)| {
+            let globs = target.include.iter().cloned();
+            globs
+                .flat_map(PathGlob::into_alternatives)
+                .map(move |parts| Route { owner, parts })
+        });
+        Ok(Self {
+            routes: routes.collect(),
+            targets,
+        })
     }
 
     /// All targets, by index.
     pub(crate) fn all(&self) -> &[Target] {
-        &self.0
+        &self.targets
     }
 
-    /// Looks for all files. A file that matches several targets belongs to the first.
-    pub(crate) fn scan(&self) -> Scan {
-        let mut scan = Scan::default();
-        let mut seen = BTreeSet::new();
-        let mut directories = BTreeSet::new();
-        for (index, target) in self.0.iter().enumerate() {
-            for glob in &target.config.include {
-                directories.extend(directories_of(glob));
-                let Ok(paths) = glob::glob_with(glob, OPTIONS) else {
-                    continue;
-                };
-                for path in paths {
-                    match path {
-                        Ok(path) if target.excludes(&path) || seen.contains(&path) => {}
-                        Ok(path) => {
-                            seen.insert(path.clone());
-                            scan.files.push((index, path));
-                        }
-                        Err(error) => {
-                            let path = error.path().to_owned();
-                            scan.unreadable.push((path, error.into()));
-                        }
-                    }
-                }
-            }
-        }
-        directories.extend(
-            seen.iter()
-                .filter_map(|path| path.parent().map(Path::to_owned)),
-        );
-        scan.directories = directories.into_iter().take(WATCHES_MAX).collect();
-        scan
+    /// Looks for all files. A file that matches several targets belongs to the first. `enter` is
+    /// told each directory in which one may appear, before it is looked through.
+    pub(crate) fn scan<F: LogFs>(
+        &self,
+        fs: &F,
+        enter: &mut dyn FnMut(&Path, &Stat, Interest),
+    ) -> Scan {
+        let wants = |index: usize, path: &Path| {
+            let target = self.targets.get(index);
+            target.is_some_and(|target| !target.excludes(path))
+        };
+        let Found { files, unreadable } = walk(fs, &self.routes, &wants, enter);
+        Scan { files, unreadable }
     }
 
     /// Whether a file of this path would be followed.
@@ -112,10 +94,20 @@ impl Targets {
 
     /// The target that a file of this path belongs to.
     pub(crate) fn target_of(&self, path: &Path) -> Option<usize> {
-        self.0.iter().position(|target| {
-            let included = |glob: &Pattern| glob.matches_path_with(path, OPTIONS);
-            target.include.iter().any(included) && !target.excludes(path)
+        self.targets.iter().position(|target| {
+            target.include.iter().any(|glob| glob.matches(path)) && !target.excludes(path)
         })
+    }
+}
+
+impl Scan {
+    /// The reason under which a directory that could not be looked through is counted.
+    pub(crate) fn reason(error: &io::Error) -> &'static str {
+        if error.kind() == io::ErrorKind::QuotaExceeded {
+            "discovery_limit"
+        } else {
+            "directory_unreadable"
+        }
     }
 }
 
@@ -125,16 +117,8 @@ impl Target {
         self.config.start == StartPosition::End
     }
 
-    /// A glob without a slash is meant for the name alone.
     fn excludes(&self, path: &Path) -> bool {
-        self.exclude.iter().any(|glob| {
-            if glob.as_str().contains('/') {
-                glob.matches_path_with(path, OPTIONS)
-            } else {
-                path.file_name()
-                    .is_some_and(|name| glob.matches_path_with(Path::new(name), OPTIONS))
-            }
-        })
+        self.exclude.iter().any(|glob| glob.matches(path))
     }
 }
 
@@ -147,34 +131,10 @@ fn key(target: &FileTarget) -> u64 {
     (crc << 32) | (text.len() as u64 & 0xffff_ffff)
 }
 
-/// The directories that a glob looks into for its last part, and the one that all others are in.
-fn directories_of(glob: &str) -> Vec<PathBuf> {
-    let Some((parent, _)) = glob.rsplit_once('/') else {
-        return Vec::new();
-    };
-    let parent = if parent.is_empty() { "/" } else { parent };
-    let mut found = Vec::new();
-    let base: PathBuf = Path::new(parent)
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']))
-        .collect();
-    if base.as_path() != Path::new(parent)
-        && let Ok(paths) = glob::glob_with(parent, OPTIONS)
-    {
-        found.extend(
-            paths
-                .flatten()
-                .filter(|path| path.is_dir())
-                .take(WATCHES_MAX),
-        );
-    }
-    found.push(base);
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::HostFs;
     use plimsoll_aws::LogGroup;
 
     fn target(include: &[String], exclude: &[&str]) -> FileTarget {
@@ -204,15 +164,19 @@ mod tests {
             &[&format!("{root}/debug*")],
         );
         let targets = Targets::new(vec![first, second]).unwrap();
-        let scan = targets.scan();
-        let found: Vec<_> = scan
+        let mut entered = Vec::new();
+        let scan = targets.scan(&HostFs, &mut |path, _, interest| {
+            entered.push((path.to_owned(), interest));
+        });
+        let mut found: Vec<_> = scan
             .files
             .iter()
             .map(|(target, path)| (*target, path.strip_prefix(root).unwrap().to_str().unwrap()))
             .collect();
+        found.sort_unstable();
         assert_eq!(found, [(0, "app.log"), (1, "web/access.log")]);
-        assert!(scan.directories.contains(&directory.path().to_owned()));
-        assert!(scan.directories.contains(&directory.path().join("web")));
+        let all = [directory.path().to_owned(), directory.path().join("web")];
+        assert_eq!(entered, all.map(|path| (path, Interest::Files)));
         assert!(targets.matches(&directory.path().join("new.log")));
         assert!(!targets.matches(&directory.path().join("debug.log")));
         assert!(

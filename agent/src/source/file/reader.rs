@@ -17,7 +17,8 @@ use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::time::Instant;
 
 use crate::checkpoint::Ledger;
-use crate::fs::LogFs;
+use crate::fs::access::explain;
+use crate::fs::{Kind, LogFs};
 use crate::health::Health;
 use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
@@ -114,13 +115,13 @@ impl<F: LogFs> Reader<F> {
         once: bool,
     ) -> Self {
         let now = Instant::now();
-        let watch = (!once).then(Watch::new).and_then(|watch| match watch {
-            Ok(watch) => Some(watch),
-            Err(error) => {
+        let watch = (!once).then(|| {
+            let (watch, error) = Watch::new(now);
+            if let Some(error) = error {
                 health.problems.add("no_notification", 1);
                 log::warn!("the kernel gives no change notifications, files are polled: {error}");
-                None
             }
+            watch
         });
         Self {
             fs,
@@ -205,6 +206,9 @@ impl<F: LogFs> Reader<F> {
         let mut wake = self.scan_due.min(self.sweep_due);
         if passed > 0 {
             wake = wake.min(now + STUCK_WAIT);
+        }
+        if let Some(due) = self.watch.as_ref().and_then(Watch::poll_due) {
+            wake = wake.min(due);
         }
         Round {
             chunks,
@@ -291,21 +295,44 @@ impl<F: LogFs> Reader<F> {
         let Some(mut watch) = self.watch.take() else {
             return;
         };
-        watch.drain(|hint| match hint {
+        watch.drain(|hint| self.hinted(hint, now));
+        let fs = self.fs.clone();
+        watch.poll(&fs, now, |hint| self.hinted(hint, now));
+        self.watch = Some(watch);
+    }
+
+    fn hinted(&mut self, hint: Hint, now: Instant) {
+        match hint {
             Hint::Written(path) => match self.by_path.get(&path) {
                 Some(id) => self.queue(*id),
                 None if self.targets.matches(&path) => self.scan_due = now,
                 None => {}
             },
             Hint::Renamed(path) => {
-                let known = self.by_path.contains_key(&path);
-                if known || self.targets.matches(&path) || path.is_dir() {
+                if self.concerns(&path) {
                     self.scan_due = now;
                 }
             }
+            Hint::Moved { from, to } => {
+                if !self.by_path.contains_key(&from) {
+                    self.follow_moved(&from, &to, now);
+                }
+                if self.concerns(&from) || self.concerns(&to) {
+                    self.scan_due = now;
+                }
+            }
+            Hint::Directory(_) => self.scan_due = now,
             Hint::Everything => self.look_once_more(now),
-        });
-        self.watch = Some(watch);
+        }
+    }
+
+    /// Whether a name that changed can matter: it is followed, would be, or holds files that are.
+    fn concerns(&self, path: &Path) -> bool {
+        let directory = |path| {
+            let stat = self.fs.stat(path);
+            stat.is_ok_and(|stat| stat.kind == Kind::Directory)
+        };
+        self.by_path.contains_key(path) || self.targets.matches(path) || directory(path)
     }
 
     /// Lets a file wait for its turn.
@@ -329,8 +356,9 @@ impl<F: LogFs> Reader<F> {
         self.troubled.insert(path.to_owned());
         self.health.problems.add(reason, 1);
         log::warn!(
-            "{} is skipped until it can be read: {error}",
-            path.display()
+            "{} is skipped until it can be read: {}",
+            path.display(),
+            explain(path, error)
         );
     }
 }

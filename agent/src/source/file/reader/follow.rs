@@ -11,6 +11,7 @@ use super::Reader;
 use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
+use crate::source::file::discover::Scan;
 use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::Tail;
 
@@ -30,20 +31,20 @@ impl<F: LogFs> Reader<F> {
     /// Looks for files: follows new ones, and notes which ones no path leads to any more.
     pub(super) fn scan(&mut self, now: Instant) {
         self.scans += 1;
-        let scan = self.targets.scan();
+        let scan = self.look();
         self.by_path.clear();
-        for (target, path) in scan.files {
-            match self.found(target, &path, now) {
+        for (target, path) in &scan.files {
+            match self.found(*target, path, now) {
                 Ok(()) => {
-                    self.troubled.remove(&path);
+                    self.troubled.remove(path);
                 }
                 // It went away between two looks, which is nobody's trouble.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.trouble(&path, "file_unreadable", &error),
+                Err(error) => self.trouble(path, "file_unreadable", &error),
             }
         }
         for (path, error) in &scan.unreadable {
-            self.trouble(path, "directory_unreadable", error);
+            self.trouble(path, Scan::reason(error), error);
         }
         if self.scans == 1 {
             self.look_for_lost(now);
@@ -56,22 +57,55 @@ impl<F: LogFs> Reader<F> {
         self.streams
             .retain(|_, stream| Arc::strong_count(stream) > 1);
         self.health.files.set(self.tails.len() as u64);
-        let failed = self
-            .watch
-            .as_mut()
-            .and_then(|watch| watch.set(&scan.directories));
-        if let Some((path, error)) = failed
+    }
+
+    /// Looks through directories, which are watched from before they are listed.
+    fn look(&mut self) -> Scan {
+        let Some(watch) = &mut self.watch else {
+            return self.targets.scan(&self.fs, &mut |_, _, _| {});
+        };
+        let fs = &self.fs;
+        let scan = self.targets.scan(fs, &mut |path, stat, interest| {
+            watch.enter(fs, path, stat, interest);
+        });
+        let failed = watch.finish(fs, &scan.files);
+        if let Some((path, why)) = failed
             && self.health.problems.add("no_notification", 1)
         {
-            log::warn!(
-                "{} cannot be watched and is polled: {error}",
-                path.display()
-            );
+            log::warn!("{} cannot be watched and is polled: {why}", path.display());
+        }
+        scan
+    }
+
+    /// A file had a name that is to be followed and lost it before it was: it is followed under
+    /// the name that it has now, as if it had been found in time.
+    pub(super) fn follow_moved(&mut self, from: &Path, to: &Path, now: Instant) {
+        if self.targets.matches(to) {
+            return;
+        }
+        let Some(target) = self.targets.target_of(from) else {
+            return;
+        };
+        if let Err(error) = self.found_as(target, to, from, now)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            self.trouble(to, "file_unreadable", &error);
         }
     }
 
     /// A path of the configuration exists.
     fn found(&mut self, target: usize, path: &Path, now: Instant) -> io::Result<()> {
+        self.found_as(target, path, path, now)
+    }
+
+    /// The same for a file at `path` that is known to people as `label`.
+    fn found_as(
+        &mut self,
+        target: usize,
+        path: &Path,
+        label: &Path,
+        now: Instant,
+    ) -> io::Result<()> {
         let stat = self.fs.stat(path)?;
         if stat.kind != Kind::File || self.recognise(path, &stat.identity) {
             return Ok(());
@@ -85,7 +119,7 @@ impl<F: LogFs> Reader<F> {
         }
         let place = match self.known(&file, &identity)? {
             Some(place) => place,
-            None => self.beginning(target, path, &file, &stat)?,
+            None => self.beginning(target, label, &file, &stat)?,
         };
         let id = place.id;
         self.follow(target, file, identity, place, now);

@@ -1,5 +1,7 @@
 //! Files as they are written, rotated, truncated and found again, on a real file system.
 
+mod found;
+
 use super::*;
 use std::fs::OpenOptions;
 use std::io::Write;
