@@ -8,6 +8,7 @@
 mod codec;
 mod ledger;
 mod store;
+mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub(crate) use ledger::{Ledger, Resumed, directory};
 pub(crate) use store::{Store, StoreError};
+pub(crate) use survey::{Place, Surveyed, reset, survey};
 
 use crate::health::Health;
 use crate::record::{FileId, Guard};

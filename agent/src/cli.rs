@@ -1,6 +1,9 @@
-//! The command line: `plimsoll-agent run | validate | version`.
+//! The command line: `plimsoll-agent run | validate | dlq | positions | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
+
+mod dlq;
+mod positions;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,6 +45,10 @@ enum Command {
     /// Tell every mistake of the configuration, what this machine would refuse to this user, and
     /// what the metrics would cost. Sends nothing.
     Validate(ConfigArgs),
+    /// The events that CloudWatch Logs refused: list them, show them, send them again, purge them.
+    Dlq(dlq::DlqArgs),
+    /// How far each file has been delivered, and how to set it.
+    Positions(positions::PositionsArgs),
     /// Print the version.
     Version,
 }
@@ -84,6 +91,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
+        Command::Dlq(args) => dlq::run(&args),
+        Command::Positions(args) => positions::run(&args),
         Command::Version => {
             print(concat!("plimsoll-agent ", env!("CARGO_PKG_VERSION"), "\n"));
             Ok(())
@@ -133,9 +142,19 @@ fn validate(args: &ConfigArgs) -> Result<(), String> {
     Ok(())
 }
 
+/// Reads the file and asks the machine nothing.
+fn configuration(args: &ConfigArgs) -> Result<Config, String> {
+    Config::load(&args.config).map_err(|problems| count_mistakes(&problems.0))
+}
+
+/// Where the state of the configured agent is, for commands that need nothing else of it.
+fn state_directory(args: &ConfigArgs) -> Result<PathBuf, String> {
+    Ok(configuration(args)?.agent.state_dir)
+}
+
 /// Reads the file and asks the machine; gives everything that is wrong.
 fn load(args: &ConfigArgs, depth: Depth) -> Result<Config, String> {
-    let config = Config::load(&args.config).map_err(|problems| count_mistakes(&problems.0))?;
+    let config = configuration(args)?;
     let findings = run_checks(&config.checks, depth);
     for note in &findings.notes {
         print(&format!("note: {note}\n"));

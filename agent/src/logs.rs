@@ -11,7 +11,7 @@ use plimsoll_aws::LogsApi;
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::Clock;
 use plimsoll_core::queue::{Receiver, bounded};
-use plimsoll_core::shutdown::Shutdown;
+use plimsoll_core::shutdown::{Hurry, Shutdown};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::checkpoint::{Committer, Ledger, Store, StoreError};
@@ -34,9 +34,9 @@ const ROTATE_WAIT: Duration = Duration::from_secs(30);
 /// A rotated file that nobody has open for writing can only be opened anew, which a writer that
 /// follows its rotation does not do; one look more bridges a writer that opens for each line.
 const WRITERLESS_WAIT: Duration = Duration::from_secs(10);
-/// The share of the bytes in flight that may wait in open batches. The rest is for batches on their
-/// way and for what was read meanwhile.
-const OPEN_SHARE: usize = 4;
+/// The share of the queue that may wait in open batches. The rest is for batches on their way and for
+/// what was read meanwhile. At the default, seven streams fill their batches to the last event.
+const OPEN_SHARE: usize = 2;
 /// A permission that is missing is tried again about twice a minute: soon enough after someone has
 /// given it, seldom enough not to fill a trail of refused calls.
 const DENIED_BASE: Duration = Duration::from_secs(5);
@@ -167,11 +167,12 @@ pub(crate) fn start_tuned<A: LogsApi>(
     // A round is read before it is booked, so it is taken off the bound.
     let round = u32::try_from(ROUND_BYTES).unwrap_or(u32::MAX);
     let queued = in_flight_bytes_max.saturating_sub(round);
-    let (queue, receiver) = bounded(queued.max(in_flight_bytes_max / 2));
+    let queued = queued.max(in_flight_bytes_max / 2);
+    let (queue, receiver) = bounded(queued);
     let options = SinkOptions {
         flush_interval: config.flush_interval,
         puts_max: config.puts_in_flight_max,
-        open_bytes_max: in_flight_bytes_max as usize / OPEN_SHARE,
+        open_bytes_max: queued as usize / OPEN_SHARE,
         backoff: tuning.backoff,
         denied_backoff: tuning.denied_backoff,
         seed: world.seed,
@@ -189,6 +190,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
         dead_letters: Arc::new(dead_letters),
         health: Arc::clone(&world.health),
     };
+    let hurry = world.shutdown.hurry();
     let sink = Sink::new(putter, Arc::clone(&world.clock), options);
     let source = Source {
         reader: Reader::new(
@@ -207,7 +209,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
         once,
         last_bytes_max: in_flight_bytes_max as usize,
     };
-    let run = run(source, sink, receiver, committer, world.health);
+    let run = run(source, sink, receiver, hurry, committer, world.health);
     Ok(tokio::spawn(run))
 }
 
@@ -234,6 +236,7 @@ async fn run<A: LogsApi>(
     source: Source<HostFs>,
     sink: Sink<A>,
     receiver: Receiver<Chunk>,
+    hurry: Hurry,
     committer: Committer,
     health: Arc<Health>,
 ) -> LogsSummary {
@@ -241,7 +244,7 @@ async fn run<A: LogsApi>(
     reading.spawn(source.run());
     let mut committing = JoinSet::new();
     committing.spawn(committer.clone().run());
-    sink.run(receiver).await;
+    sink.run(receiver, hurry).await;
     let files = reading.join_next().await;
     committing.shutdown().await;
     committer.commit().await;

@@ -193,6 +193,16 @@ impl Chunk {
             .unwrap_or(&[])
     }
 
+    /// Where in the file a line of this chunk begins.
+    pub(crate) fn offset_of(&self, line: &Line) -> u64 {
+        if self.places.is_none() {
+            return self.offset + u64::from(line.start.saturating_sub(self.lead));
+        }
+        // Lines are kept in the order of the text that they are ranges of.
+        let index = self.lines.partition_point(|other| other.start < line.start);
+        self.position(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
     /// What CloudWatch Logs counts for a line of this chunk, without its overhead.
     pub(crate) fn billed(&self, line: &Line) -> usize {
         if self.utf8 {
@@ -387,6 +397,13 @@ pub(crate) mod tests {
         assert_eq!(chunk.position(1), 140);
         assert_eq!(chunk.position(2), 150);
         assert_eq!(chunk.guard(2), place(50).guard);
+        let offsets = |chunk: &Chunk| -> Vec<u64> {
+            let lines = chunk.lines.iter();
+            lines.map(|line| chunk.offset_of(line)).collect()
+        };
+        assert_eq!(offsets(&chunk), [100, 140]);
+        chunk.places = None;
+        assert_eq!(offsets(&chunk), [100, 108]);
     }
 
     #[test]

@@ -1,44 +1,89 @@
 //! Who is told to stop, and when.
 //!
 //! Only sources hear a shutdown. Everything downstream ends because its input ends, after it has
-//! drained. So there is one [`Trigger`] for the process and one [`Shutdown`] for each source.
+//! drained. So there is one [`Trigger`] for the process and one [`Shutdown`] for each source. What
+//! is downstream may hear one thing: that the end is near, so that it holds nothing back ([`Hurry`]).
 
 use tokio::sync::watch;
 
 /// Makes a connected pair.
 #[must_use]
 pub fn channel() -> (Trigger, Shutdown) {
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(Phase::Running);
     (Trigger(sender), Shutdown(receiver))
+}
+
+/// How near the end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    /// The end is announced, the time of it is not ours to choose.
+    Hurry,
+    Stop,
 }
 
 /// Asks every [`Shutdown`] of the pair to stop. Dropping it asks as well, so that a wiring
 /// function that fails half-way leaves no source running.
 #[derive(Debug)]
-pub struct Trigger(watch::Sender<bool>);
+pub struct Trigger(watch::Sender<Phase>);
 
 impl Trigger {
     /// Asks all sources to stop. Asking twice is harmless.
     pub fn request(&self) {
-        self.0.send_replace(true);
+        self.0.send_replace(Phase::Stop);
+    }
+
+    /// Says that the end is near: nothing is to be held back any more. Sources go on.
+    pub fn hurry(&self) {
+        self.0.send_if_modified(|phase| {
+            *phase == Phase::Running && {
+                *phase = Phase::Hurry;
+                true
+            }
+        });
     }
 }
 
 /// A source's view of the shutdown.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub struct Shutdown(watch::Receiver<Phase>);
 
 impl Shutdown {
     /// Whether a stop was asked for.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        *self.0.borrow() == Phase::Stop || self.0.has_changed().is_err()
     }
 
     /// Completes when a stop was asked for.
     pub async fn requested(&mut self) {
         // An error means that the trigger was dropped, which asks for the same.
-        drop(self.0.wait_for(|stop| *stop).await);
+        drop(self.0.wait_for(|phase| *phase == Phase::Stop).await);
+    }
+
+    /// What is downstream of the source may know.
+    #[must_use]
+    pub fn hurry(&self) -> Hurry {
+        Hurry(self.0.clone())
+    }
+}
+
+/// Tells that the end is near, and nothing else.
+#[derive(Clone, Debug)]
+pub struct Hurry(watch::Receiver<Phase>);
+
+impl Hurry {
+    /// Completes when the end is near; never if it comes without being announced and the trigger is
+    /// gone.
+    pub async fn asked(&mut self) {
+        if self
+            .0
+            .wait_for(|phase| *phase >= Phase::Hurry)
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -69,6 +114,18 @@ mod tests {
         first.requested().await;
         late.requested().await;
         assert!(late.is_requested());
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_near_stops_no_source() {
+        let (trigger, mut source) = channel();
+        let mut hurry = source.hurry();
+        trigger.hurry();
+        hurry.asked().await;
+        assert!(!source.is_requested());
+        trigger.request();
+        trigger.hurry();
+        source.requested().await;
     }
 
     #[tokio::test]

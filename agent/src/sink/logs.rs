@@ -1,16 +1,20 @@
 //! Log lines to CloudWatch Logs.
 //!
 //! Lines are gathered into one open batch per stream. A batch leaves when it is full, when it has
-//! waited long enough, or when too much memory waits in open batches. Several calls run at once,
-//! also for one stream: the service needs no order between them. What fails for a while is tried
-//! again for ever; meanwhile other streams go on. Nothing here hears a shutdown: it ends when its
-//! input has ended and everything is settled.
+//! waited long enough and a call may start, or when too much memory waits in open batches. Several
+//! calls run at once, also for one stream: the service needs no order between them. What fails for a
+//! while is tried again for ever; meanwhile other streams go on. Nothing here hears a shutdown: it
+//! ends when its input has ended and everything is settled. It only hears that the end is near, and
+//! then holds nothing back.
 
 mod create;
+mod open;
 mod pace;
 mod put;
+mod waiting;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,21 +23,27 @@ use plimsoll_aws::{Action, Error, LogsApi};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::queue::{Held, Receiver};
+use plimsoll_core::shutdown::Hurry;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::batch::logs::Batch;
 use crate::record::{Chunk, Stream};
 pub(crate) use create::Creator;
+use open::OpenBatches;
 use pace::Pace;
-pub(crate) use put::{Encoder, Putter};
+pub(crate) use put::{Encoder, Putter, reason};
 use put::{Outcome, Work};
+use waiting::Waiting;
 
 /// Failures of one batch after which its stream counts as stuck. The first two are everyday
 /// throttling.
 const STUCK_FAILURES: u32 = 3;
 /// How often the age of the oldest line is told while there is one.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon a batch that is due and held up by others of its stream is looked at again.
+const HELD_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an event waits for its batch to fill once the end is near.
+const HURRIED_FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How a sink behaves.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +52,12 @@ pub(crate) struct SinkOptions {
     pub(crate) flush_interval: Duration,
     /// Calls at once.
     pub(crate) puts_max: usize,
-    /// Bytes in open batches; beyond it the oldest leaves early. It must be less than what the
+    /// Bytes in open batches; beyond it the largest leaves early. It must be less than what the
     /// queue holds, or batches would wait for lines that wait for batches.
     pub(crate) open_bytes_max: usize,
     /// Waits after throttling and passing faults.
     pub(crate) backoff: Backoff,
-    /// Waits while a call is denied.
+    /// Waits while a call is denied, or while refused events cannot be kept.
     pub(crate) denied_backoff: Backoff,
     /// Seeds the jitter.
     pub(crate) seed: u64,
@@ -59,30 +69,21 @@ pub(crate) struct Sink<A> {
     putter: Arc<Putter<A>>,
     clock: Arc<dyn Clock>,
     options: SinkOptions,
-    open: HashMap<u64, Open>,
-    /// Open batches in the order in which they must leave; some have left already.
-    dues: VecDeque<(Instant, u64, u64)>,
-    open_bytes: usize,
-    ready: VecDeque<Work>,
-    delayed: Vec<(Instant, Work)>,
+    begun: Instant,
+    open: OpenBatches,
+    waiting: Waiting,
     puts: JoinSet<Outcome>,
     /// The first time of each batch that is on its way.
     running: HashMap<u64, UnixMillis>,
     pace: Pace,
-    /// Streams whose last call failed: only a batch that failed may try them.
-    failing: HashSet<u64>,
     /// Streams whose trouble was told.
     told: HashSet<u64>,
+    /// Batches with refused events that could not be kept yet, and their streams.
+    unkept: HashMap<u64, u64>,
     rng: fastrand::Rng,
     numbers: u64,
     unsettled_bytes: usize,
     gauge_due: Instant,
-}
-
-#[derive(Debug)]
-struct Open {
-    number: u64,
-    batch: Batch,
 }
 
 impl<A: LogsApi> Sink<A> {
@@ -92,16 +93,14 @@ impl<A: LogsApi> Sink<A> {
             putter: Arc::new(putter),
             clock,
             options,
-            open: HashMap::new(),
-            dues: VecDeque::new(),
-            open_bytes: 0,
-            ready: VecDeque::new(),
-            delayed: Vec::new(),
+            begun: Instant::now(),
+            open: OpenBatches::default(),
+            waiting: Waiting::default(),
             puts: JoinSet::new(),
             running: HashMap::new(),
             pace: Pace::new(options.puts_max),
-            failing: HashSet::new(),
             told: HashSet::new(),
+            unkept: HashMap::new(),
             rng: fastrand::Rng::with_seed(options.seed),
             numbers: 0,
             unsettled_bytes: 0,
@@ -110,11 +109,13 @@ impl<A: LogsApi> Sink<A> {
     }
 
     /// Sends everything that comes, and ends when the input has ended and all of it is settled.
-    pub(crate) async fn run(mut self, mut input: Receiver<Chunk>) {
-        let mut ended = false;
+    pub(crate) async fn run(mut self, mut input: Receiver<Chunk>, mut hurry: Hurry) {
+        let (mut ended, mut hurried) = (false, false);
         loop {
-            self.start_ready();
-            self.tell_gauges();
+            let now = Instant::now();
+            self.waiting.wait_is_over(now);
+            self.start_ready(now);
+            self.tell_gauges(now);
             if ended && self.is_idle() {
                 return;
             }
@@ -130,117 +131,99 @@ impl<A: LogsApi> Sink<A> {
                     self.take(&Arc::new(chunk));
                 } else {
                     ended = true;
-                    while self.seal_oldest() {}
+                    while let Some(stream) = self.open.first() {
+                        self.seal(stream);
+                    }
                 },
-                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                    self.on_time(Instant::now());
+                () = hurry.asked(), if !hurried => {
+                    hurried = true;
+                    self.open.hurry(Instant::now());
+                    let interval = &mut self.options.flush_interval;
+                    *interval = (*interval).min(HURRIED_FLUSH_INTERVAL);
                 }
+                () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.open.is_empty()
-            && self.ready.is_empty()
-            && self.delayed.is_empty()
-            && self.puts.is_empty()
+        self.open.is_empty() && self.waiting.is_empty() && self.puts.is_empty()
     }
 
     /// Puts the lines of a chunk into batches.
     fn take(&mut self, chunk: &Arc<Held<Chunk>>) {
-        let stream = Arc::clone(&chunk.stream);
+        let stream = chunk.stream.number;
+        let due = self.due();
         let mut from = 0;
         while from < chunk.count() {
-            if !self.open.contains_key(&stream.number) {
-                self.open_batch(&stream);
-            }
-            let Some(open) = self.open.get_mut(&stream.number) else {
-                return;
-            };
-            let before = open.batch.billed_bytes();
-            from = open.batch.fill(chunk, from);
-            let added = open.batch.billed_bytes() - before;
-            let full = from < chunk.count() || open.batch.is_full();
-            self.open_bytes += added;
-            self.unsettled_bytes += added;
-            if full {
-                self.seal(stream.number);
+            let filled = self.open.fill(chunk, from, due);
+            from = filled.next;
+            self.unsettled_bytes += filled.billed_bytes;
+            if filled.full {
+                self.seal(stream);
             }
         }
-        while self.open_bytes > self.options.open_bytes_max && self.seal_oldest() {}
+        while self.open.billed_bytes() > self.options.open_bytes_max
+            && let Some(largest) = self.open.largest()
+        {
+            self.seal(largest);
+        }
     }
 
-    fn open_batch(&mut self, stream: &Arc<Stream>) {
-        let number = self.number();
-        let batch = Batch::new(Arc::clone(stream));
-        self.open.insert(stream.number, Open { number, batch });
-        let due = Instant::now() + self.options.flush_interval;
-        self.dues.push_back((due, stream.number, number));
-    }
-
-    fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    /// When a batch that is opened now must leave. Those of the first interval leave sooner, by
+    /// chance: a fleet that was started together would otherwise call together for ever.
+    fn due(&mut self) -> Instant {
+        let now = Instant::now();
+        let interval = self.options.flush_interval;
+        if now < self.begun + interval {
+            return now + interval.mul_f64(self.rng.f64());
+        }
+        now + interval
     }
 
     /// An open batch leaves.
     fn seal(&mut self, stream: u64) {
-        if let Some(Open { number, batch }) = self.open.remove(&stream) {
-            self.open_bytes -= batch.billed_bytes();
-            self.ready.push_back(Work::new(number, batch.seal()));
-        }
-        self.drop_stale_dues();
-    }
-
-    /// The open batch that has waited longest leaves; `false` if there is none.
-    fn seal_oldest(&mut self) -> bool {
-        self.drop_stale_dues();
-        let Some((_, stream, _)) = self.dues.pop_front() else {
-            return false;
-        };
-        self.seal(stream);
-        true
-    }
-
-    fn drop_stale_dues(&mut self) {
-        while let Some((_, stream, number)) = self.dues.front() {
-            if self
-                .open
-                .get(stream)
-                .is_some_and(|open| open.number == *number)
-            {
-                return;
-            }
-            self.dues.pop_front();
+        if let Some(batch) = self.open.take(stream) {
+            self.numbers += 1;
+            self.waiting.push(Work::new(self.numbers, batch.seal()));
         }
     }
 
     /// When something is due; `None` while nothing waits.
     fn wake(&self) -> Option<Instant> {
-        let flush = self.dues.front().map(|(due, ..)| *due);
-        let retry = self.delayed.iter().map(|(due, _)| *due).min();
+        let running = self.puts.len();
         let gauge = (!self.is_idle()).then_some(self.gauge_due);
-        [flush, retry, gauge].into_iter().flatten().min()
+        let next = if self.waiting.may_start() {
+            self.pace.opens_at(running)
+        } else {
+            // What is due while no call may start leaves when one may.
+            let due = self.open.next_due();
+            match self.pace.opens_at(running) {
+                Some(opens) => due.map(|due| due.max(opens)),
+                None => due.filter(|_| self.pace.allows(running, Instant::now())),
+            }
+        };
+        let wakes = [next, self.waiting.next_retry(), gauge];
+        wakes.into_iter().flatten().min()
     }
 
-    fn on_time(&mut self, now: Instant) {
-        while self.dues.front().is_some_and(|(due, ..)| *due <= now) && self.seal_oldest() {}
-        for (_, work) in self.delayed.extract_if(.., |(due, _)| *due <= now) {
-            self.ready.push_front(work);
-        }
-    }
-
-    /// Starts as many calls as the pace allows. A stream whose last call failed is only tried by
-    /// the batch that failed, so that its other batches do not fail one by one.
-    fn start_ready(&mut self) {
-        while self.pace.allows(self.puts.len()) {
-            let next = self.ready.iter().position(|work| {
-                work.failures > 0 || !self.failing.contains(&work.batch.stream().number)
-            });
-            let Some(work) = next.and_then(|index| self.ready.remove(index)) else {
+    /// Starts as many calls as the pace allows. An open batch that is due leaves only now, and only
+    /// if no other batch of its stream must go first: until then it goes on filling, so that a slow
+    /// network makes fewer calls and not smaller ones.
+    fn start_ready(&mut self, now: Instant) {
+        while self.pace.allows(self.puts.len(), now) {
+            let later = now + self.options.flush_interval.min(HELD_INTERVAL);
+            let waiting = &self.waiting;
+            if let Some(due) = self.open.due(now, later, |stream| waiting.holds_up(stream)) {
+                self.seal(due);
+            }
+            let Some(work) = self.waiting.pop() else {
                 return;
             };
             self.running.insert(work.number, work.batch.earliest());
+            if !work.is_answered() {
+                self.pace.started(now);
+            }
             self.puts.spawn(Arc::clone(&self.putter).put(work));
         }
     }
@@ -248,24 +231,33 @@ impl<A: LogsApi> Sink<A> {
     fn settle(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Settled(work) => {
-                let stream = work.batch.stream();
                 self.running.remove(&work.number);
                 self.unsettled_bytes -= work.batch.billed_bytes();
-                self.failing.remove(&stream.number);
-                stream.stuck.store(false, Ordering::Relaxed);
-                self.pace.accepted();
+                let stream = work.batch.stream();
+                self.waiting.unblock(stream.number);
+                if work.is_answered() {
+                    self.kept(work.number);
+                } else {
+                    self.pace.accepted(Instant::now());
+                }
+                if self.unkept.values().all(|unkept| *unkept != stream.number) {
+                    stream.stuck.store(false, Ordering::Relaxed);
+                }
                 if self.told.remove(&stream.number) {
                     log::info!("log events are accepted again by {}", stream.group_name);
                 }
             }
             Outcome::Halved(work, halves) => {
                 self.running.remove(&work.number);
+                // The service has answered: whatever was wrong before is over.
+                self.waiting.unblock(work.batch.stream().number);
                 for batch in halves.into_iter().rev() {
-                    let number = self.number();
-                    self.ready.push_front(work.half(number, batch));
+                    self.numbers += 1;
+                    self.waiting.push_first(work.half(self.numbers, batch));
                 }
             }
             Outcome::Failed(work, error) => self.retry(work, &error),
+            Outcome::Unkept(work, error) => self.keep_again(work, &error),
         }
     }
 
@@ -288,37 +280,59 @@ impl<A: LogsApi> Sink<A> {
         };
         let stream = work.batch.stream();
         self.running.remove(&work.number);
-        self.failing.insert(stream.number);
+        self.waiting.block(stream.number);
         if !passing || work.failures >= STUCK_FAILURES {
             stream.stuck.store(true, Ordering::Relaxed);
             if self.told.insert(stream.number) {
                 tell(passing, stream, error);
             }
         }
-        let delay = backoff.delay(work.failures - 1, &mut self.rng).max(least);
-        self.delayed.push((now + delay, work));
+        // The jitter comes on top of what was asked for: everyone was told the same time.
+        let delay = least + backoff.delay(work.failures - 1, &mut self.rng);
+        self.waiting.delay(work, now + delay);
     }
 
-    fn tell_gauges(&mut self) {
+    /// Refused events that cannot be kept hold their position, like a call that fails. The other
+    /// batches of the stream go on; only little more is read for it.
+    fn keep_again(&mut self, work: Work, error: &io::Error) {
+        let stream = work.batch.stream();
+        self.running.remove(&work.number);
+        self.waiting.unblock(stream.number);
+        stream.stuck.store(true, Ordering::Relaxed);
+        self.putter.health.problems.add("dead_letter_unkept", 1);
+        if self.unkept.is_empty() {
+            log::error!(
+                "refused events cannot be kept: {error}; they wait in memory and are kept once \
+                 there is room: free space or fix the state directory"
+            );
+        }
+        self.unkept.insert(work.number, stream.number);
+        let backoff = &self.options.denied_backoff;
+        let delay = backoff.delay(work.failures - 1, &mut self.rng);
+        self.waiting.delay(work, Instant::now() + delay);
+    }
+
+    /// Refused events of a batch were kept at last.
+    fn kept(&mut self, work: u64) {
+        self.unkept.remove(&work);
+        if self.unkept.is_empty() {
+            log::info!("refused events can be kept again");
+        }
+    }
+
+    fn tell_gauges(&mut self, now: Instant) {
         let health = &self.putter.health;
         health.queue_bytes.set(self.unsettled_bytes as u64);
-        let now = Instant::now();
         if self.is_idle() {
             health.oldest_unsent_ms.set(0);
         } else if self.gauge_due <= now {
             self.gauge_due = now + GAUGE_INTERVAL;
-            let waiting = self
-                .ready
-                .iter()
-                .chain(self.delayed.iter().map(|(_, work)| work));
-            let oldest = waiting
-                .map(|work| work.batch.earliest())
-                .chain(self.open.values().map(|open| open.batch.earliest()))
-                .chain(self.running.values().copied())
-                .min();
+            let running = self.running.values().copied().min();
+            let oldest = [self.waiting.earliest(), self.open.earliest(), running];
+            let oldest = oldest.into_iter().flatten().min();
             let age = oldest.map_or(Duration::ZERO, |oldest| self.clock.now().since(oldest));
             let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-            self.putter.health.oldest_unsent_ms.set(millis);
+            health.oldest_unsent_ms.set(millis);
         }
     }
 }

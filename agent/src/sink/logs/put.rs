@@ -2,9 +2,11 @@
 //!
 //! Whether and when to try again is not decided here.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use plimsoll_aws::limits::logs::EVENT_OVERHEAD;
 use plimsoll_aws::{Action, Error, LogBatch, LogClass, LogsApi, Refused};
 
 use crate::batch::logs::Batch;
@@ -44,7 +46,18 @@ pub(crate) struct Work {
     pub(crate) batch: Arc<Batch>,
     /// Tries that failed.
     pub(crate) failures: u32,
+    /// What the service has answered, if refused events could not be kept yet.
+    answered: Option<Answer>,
     family: Arc<Family>,
+}
+
+/// What the service said for good, so that the batch must not be sent again.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// It took the batch, but for events outside its window of time.
+    Taken(Refused),
+    /// It takes none of it.
+    Refused,
 }
 
 /// What batches have in common that were halved from one.
@@ -63,6 +76,8 @@ pub(crate) enum Outcome {
     Halved(Work, [Arc<Batch>; 2]),
     /// Try again later.
     Failed(Work, Error),
+    /// Events were refused and could not be kept. Try to keep them again later.
+    Unkept(Work, io::Error),
 }
 
 impl Work {
@@ -72,8 +87,14 @@ impl Work {
             number,
             batch: Arc::new(batch),
             failures: 0,
+            answered: None,
             family: Arc::default(),
         }
+    }
+
+    /// Whether it was answered before, so that no call is made for it.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered.is_some()
     }
 
     /// A half of a batch that was refused.
@@ -82,6 +103,7 @@ impl Work {
             number,
             batch,
             failures: 0,
+            answered: None,
             family: Arc::clone(&self.family),
         }
     }
@@ -90,6 +112,9 @@ impl Work {
 impl<A: LogsApi> Putter<A> {
     /// One try.
     pub(crate) async fn put(self: Arc<Self>, mut work: Work) -> Outcome {
+        if let Some(answer) = work.answered {
+            return self.conclude(work, answer).await;
+        }
         // Written anew for each try: a request that waited for the next one would hold the bytes of
         // its lines a second time, in an outage for every stream at once.
         let body = self.encoder.encode(&work.batch).await;
@@ -100,8 +125,8 @@ impl<A: LogsApi> Putter<A> {
             self.health.calls.add("PutLogEvents", 1);
             match self.api.put_log_events(&body).await {
                 Ok(refused) => {
-                    self.accepted(&work, refused).await;
-                    return Outcome::Settled(work);
+                    self.accepted(&work, refused);
+                    return self.conclude(work, Answer::Taken(refused)).await;
                 }
                 Err(error) if error.action() == Action::SetAside => {
                     return self.refused(work, &error).await;
@@ -120,20 +145,17 @@ impl<A: LogsApi> Putter<A> {
         Outcome::Failed(work, error)
     }
 
-    /// The batch was taken, but for events that lie outside the service's window of time.
-    async fn accepted(&self, work: &Work, refused: Refused) {
+    /// Counts a batch that was taken, but for events that lie outside the service's window of time.
+    fn accepted(&self, work: &Work, refused: Refused) {
         work.family.accepted.store(true, Ordering::Relaxed);
         let batch = &work.batch;
-        let (mut sent, mut billed) = (0, batch.billed_bytes());
-        for (index, (chunk, line)) in batch.lines().enumerate() {
-            if refused == Refused::default() {
-                sent = batch.events();
-                break;
-            }
-            match reason(refused, index) {
-                None => sent += 1,
-                Some(_) => {
-                    billed -= chunk.billed(line) + plimsoll_aws::limits::logs::EVENT_OVERHEAD;
+        let (mut sent, mut billed) = (batch.events(), batch.billed_bytes());
+        if refused != Refused::default() {
+            for (index, (chunk, line)) in batch.lines().enumerate() {
+                if let Some(reason) = reason(refused, index) {
+                    sent -= 1;
+                    billed -= chunk.billed(line) + EVENT_OVERHEAD;
+                    self.health.events_rejected.add(reason, 1);
                 }
             }
         }
@@ -143,11 +165,6 @@ impl<A: LogsApi> Putter<A> {
             LogClass::InfrequentAccess => &self.health.log_bytes_infrequent,
         };
         class.add(billed as u64);
-        if sent < batch.events() {
-            self.set_aside(batch, move |index| reason(refused, index))
-                .await;
-        }
-        self.settle(batch);
     }
 
     /// The request was refused as a whole. One event must be the cause, or the whole request.
@@ -160,52 +177,61 @@ impl<A: LogsApi> Putter<A> {
             return Outcome::Halved(work, halves);
         }
         family.refused.fetch_add(events, Ordering::Relaxed);
-        if self.set_aside(&work.batch, |_| Some("rejected")).await {
-            log::error!("an event was set aside in the dead-letter file: {error}");
+        if self.health.events_rejected.add("rejected", events as u64) {
+            log::error!("an event is set aside in the dead-letter file: {error}");
         }
-        self.settle(&work.batch);
-        Outcome::Settled(work)
+        self.conclude(work, Answer::Refused).await
     }
 
-    /// Keeps the events that have a reason as dead letters. Says whether one of the reasons is new.
-    async fn set_aside(
-        &self,
-        batch: &Arc<Batch>,
-        reason: impl Fn(usize) -> Option<&'static str> + Send + 'static,
-    ) -> bool {
-        let (batch, letters) = (Arc::clone(batch), Arc::clone(&self.dead_letters));
-        let health = Arc::clone(&self.health);
-        let keep = move || {
-            let mut text = String::new();
-            let mut new = false;
-            for (index, (chunk, line)) in batch.lines().enumerate() {
-                let Some(reason) = reason(index) else {
-                    continue;
-                };
-                new |= health.events_rejected.add(reason, 1);
-                let letter = DeadLetter {
-                    time: line.time,
-                    group: &batch.stream().group_name,
-                    stream: &batch.stream().name,
-                    file: &chunk.path.to_string_lossy(),
-                    offset: chunk.offset + u64::from(line.start.saturating_sub(chunk.lead)),
-                    reason,
-                    message: chunk.text(line),
-                };
-                letter.write(&mut text);
+    /// Keeps what was refused, then settles the batch. It never does the second without the first:
+    /// a position that moves on must leave nothing behind.
+    async fn conclude(&self, mut work: Work, answer: Answer) -> Outcome {
+        let none = matches!(answer, Answer::Taken(refused) if refused == Refused::default());
+        if !none && let Err(error) = self.set_aside(&work.batch, answer).await {
+            if work.answered.replace(answer).is_none() {
+                work.failures = 0;
             }
-            letters.keep(&text);
-            new
-        };
-        tokio::task::spawn_blocking(keep).await.unwrap_or(true)
-    }
-
-    fn settle(&self, batch: &Batch) {
-        for span in batch.settled() {
+            work.failures += 1;
+            return Outcome::Unkept(work, error);
+        }
+        for span in work.batch.settled() {
             self.ledger
                 .acknowledge(span.file, span.from, span.to, span.guard);
         }
+        Outcome::Settled(work)
     }
+
+    /// Keeps the events that were refused as dead letters.
+    async fn set_aside(&self, batch: &Arc<Batch>, answer: Answer) -> io::Result<()> {
+        let (batch, letters) = (Arc::clone(batch), Arc::clone(&self.dead_letters));
+        let keep = move || letters.keep(&refused_events(&batch, answer));
+        tokio::task::spawn_blocking(keep)
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+/// The refused events of a batch as dead letters, a line each.
+fn refused_events(batch: &Batch, answer: Answer) -> String {
+    let mut text = String::new();
+    for (index, (chunk, line)) in batch.lines().enumerate() {
+        let reason = match answer {
+            Answer::Taken(refused) => reason(refused, index),
+            Answer::Refused => Some("rejected"),
+        };
+        let Some(reason) = reason else { continue };
+        let letter = DeadLetter {
+            time: line.time,
+            group: &batch.stream().group_name,
+            stream: &batch.stream().name,
+            file: &chunk.path.to_string_lossy(),
+            offset: chunk.offset_of(line),
+            reason,
+            message: chunk.text(line),
+        };
+        letter.write(&mut text);
+    }
+    text
 }
 
 /// Writes requests, large ones away from the runtime and one after the other: side by side they
@@ -231,7 +257,7 @@ impl Encoder {
 }
 
 /// Why an accepted batch did not take the event at `index`.
-fn reason(refused: Refused, index: usize) -> Option<&'static str> {
+pub(crate) fn reason(refused: Refused, index: usize) -> Option<&'static str> {
     let before = |end: Option<usize>| end.is_some_and(|end| index < end);
     if before(refused.too_old_until) {
         Some("too_old")

@@ -1,5 +1,7 @@
 //! The sink against a CloudWatch Logs that misbehaves, on a paused clock.
 
+mod pressure;
+
 use super::*;
 use std::path::Path;
 
@@ -7,6 +9,7 @@ use plimsoll_aws::testing::{FakeLogs, denied, rejected, throttled, unavailable};
 use plimsoll_aws::{LogBatch, LogGroup, Refused};
 use plimsoll_core::clock::ManualClock;
 use plimsoll_core::queue::{Sender, bounded};
+use plimsoll_core::shutdown::{Trigger, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -31,9 +34,14 @@ struct Road {
     offset: u64,
     state: tempfile::TempDir,
     task: JoinHandle<()>,
+    trigger: Trigger,
 }
 
 fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
+    road_with(api, |options| options.puts_max = puts_max)
+}
+
+fn road_with<A: LogsApi + Clone>(api: &A, change: impl Fn(&mut SinkOptions)) -> Road {
     let state = tempfile::tempdir().unwrap();
     let ledger = Arc::new(Ledger::new(Snapshot::default()));
     let health = Arc::new(Health::default());
@@ -54,14 +62,16 @@ fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
         dead_letters: Arc::new(dead_letters),
         health: Arc::clone(&health),
     };
-    let options = SinkOptions {
+    let mut options = SinkOptions {
         flush_interval: FLUSH,
-        puts_max,
+        puts_max: 4,
         open_bytes_max: 1 << 22,
         backoff: Backoff::default(),
         denied_backoff: Backoff::new(Duration::from_secs(5), Duration::from_mins(1)).unwrap(),
         seed: 1,
     };
+    change(&mut options);
+    let (trigger, shutdown) = channel();
     let (queue, receiver) = bounded(1 << 24);
     let sink = Sink::new(
         putter,
@@ -76,7 +86,8 @@ fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
         file,
         offset: 0,
         state,
-        task: tokio::spawn(sink.run(receiver)),
+        task: tokio::spawn(sink.run(receiver, shutdown.hurry())),
+        trigger,
     }
 }
 
@@ -121,6 +132,19 @@ impl Road {
     }
 }
 
+impl Road {
+    /// Sends a line to each of some streams of the same group, in this order.
+    async fn send_each(&self, streams: &[&Arc<Stream>], line: &str) {
+        for stream in streams {
+            self.send_to(stream, line).await;
+        }
+    }
+
+    fn other_stream(&self, number: u64, name: &str) -> Arc<Stream> {
+        Arc::new(Stream::new(number, self.stream.group.clone(), name))
+    }
+}
+
 struct Finished {
     health: Arc<Health>,
     letters: String,
@@ -136,6 +160,8 @@ fn messages(fake: &FakeLogs) -> Vec<String> {
 async fn a_batch_waits_for_others_until_its_time_has_come() {
     let fake = FakeLogs::default();
     let mut road = road(&fake, 4);
+    // The first interval has times of its own.
+    tokio::time::sleep(FLUSH).await;
     road.send(&["one"]).await;
     tokio::time::sleep(Duration::from_millis(4999)).await;
     road.send(&["two"]).await;
