@@ -95,6 +95,14 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     fn changes_unseen(&self, _directory: &Path) -> bool {
         false
     }
+
+    /// The same path without links in it.
+    ///
+    /// # Errors
+    /// Those of `realpath(3)`.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 }
 
 /// What the kernel says about a file.
@@ -294,6 +302,10 @@ impl LogFs for HostFs {
 
     fn is_written(&self, file: &File) -> Option<bool> {
         lease::is_written(file)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
     }
 }
 

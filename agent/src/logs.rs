@@ -21,7 +21,7 @@ use crate::fs::HostFs;
 use crate::health::Health;
 use crate::record::Chunk;
 use crate::sink::logs::{Creator, Encoder, Putter, Sink, SinkOptions};
-use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing};
+use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing, descriptor_budget};
 
 /// Rounds are at least this far apart unless there is more to read. Ten wake-ups a second on the
 /// busiest file cost a tenth of a percent of a core and no line waits noticeably.
@@ -201,7 +201,8 @@ pub(crate) fn start_tuned<A: LogsApi>(
             world.clock,
             tuning.timing,
             once,
-        ),
+        )
+        .with_descriptors(descriptor_budget()),
         queue,
         committer: committer.clone(),
         shutdown: world.shutdown,

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub(crate) use discover::Targets;
 use reader::Round;
-pub(crate) use reader::{ROUND_BYTES, Reader, Timing};
+pub(crate) use reader::{ROUND_BYTES, Reader, Timing, descriptor_budget};
 use watch::Watch;
 
 use crate::checkpoint::Committer;

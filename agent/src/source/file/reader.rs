@@ -4,10 +4,12 @@
 //! files in turn until it has read [`ROUND_BYTES`] or nothing more is there. Between rounds the
 //! caller waits; so the runtime never waits for a disk, and no thread exists per file.
 
+mod descriptors;
 mod follow;
 mod rotate;
+mod sweep;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +26,9 @@ use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
 use crate::source::file::tail::{BUFFER_BYTES, TURN_BYTES, Tail, Turn};
 use crate::source::file::watch::{Hint, Watch};
+
+use descriptors::DESCRIPTORS_MAX;
+pub(crate) use descriptors::descriptor_budget;
 
 /// What one round reads, longer lines aside: long enough that handing a round to another thread
 /// does not show, short enough that the sink is never kept waiting for long.
@@ -69,7 +74,10 @@ pub(crate) struct Reader<F: LogFs> {
     once: bool,
     tails: BTreeMap<FileId, Tail<F>>,
     by_number: HashMap<(u64, u64), FileId>,
-    by_path: HashMap<PathBuf, FileId>,
+    by_path: HashMap<Arc<Path>, FileId>,
+    /// Files that hold a descriptor, and how many may.
+    open: BTreeSet<FileId>,
+    descriptors_max: usize,
     /// Files that wait for a turn, in order.
     turns: VecDeque<FileId>,
     streams: HashMap<(String, String), Arc<Stream>>,
@@ -133,6 +141,8 @@ impl<F: LogFs> Reader<F> {
             tails: BTreeMap::new(),
             by_number: HashMap::new(),
             by_path: HashMap::new(),
+            open: BTreeSet::new(),
+            descriptors_max: DESCRIPTORS_MAX,
             turns: VecDeque::new(),
             streams: HashMap::new(),
             stream_numbers: 0,
@@ -148,6 +158,12 @@ impl<F: LogFs> Reader<F> {
             followed: 0,
             opened: false,
         }
+    }
+
+    /// The reader with another bound on descriptors that are held for quiet files.
+    pub(crate) fn with_descriptors(mut self, descriptors_max: usize) -> Self {
+        self.descriptors_max = descriptors_max;
+        self
     }
 
     /// The watch, for waiting on it.
@@ -221,7 +237,7 @@ impl<F: LogFs> Reader<F> {
 
     /// Gives a file its turn; `None` if its stream may not read ahead now.
     fn turn(&mut self, id: FileId, now: Instant) -> Option<Turn> {
-        let Some(tail) = self.tails.get_mut(&id) else {
+        let Some(tail) = self.tails.get(&id) else {
             return Some(Turn::default());
         };
         if tail.stream.stuck.load(Ordering::Relaxed)
@@ -229,7 +245,12 @@ impl<F: LogFs> Reader<F> {
         {
             return None;
         }
-        let turn = match tail.turn(&self.fs, self.stamp, &self.buffers) {
+        let opened = self.open_again(id, now);
+        let Some(tail) = self.tails.get_mut(&id) else {
+            return Some(Turn::default());
+        };
+        let turn = opened.and_then(|()| tail.turn(&self.fs, self.stamp, &self.buffers));
+        let turn = match turn {
             Ok(turn) => turn,
             Err(error) => {
                 tail.queued = false;
@@ -259,6 +280,7 @@ impl<F: LogFs> Reader<F> {
             self.ledger.acknowledge(id, from, to, tail.guard);
         }
         self.count(&turn);
+        self.keep_within_budget();
         Some(turn)
     }
 
@@ -303,7 +325,7 @@ impl<F: LogFs> Reader<F> {
 
     fn hinted(&mut self, hint: Hint, now: Instant) {
         match hint {
-            Hint::Written(path) => match self.by_path.get(&path) {
+            Hint::Written(path) => match self.by_path.get(path.as_path()) {
                 Some(id) => self.queue(*id),
                 None if self.targets.matches(&path) => self.scan_due = now,
                 None => {}
@@ -314,7 +336,7 @@ impl<F: LogFs> Reader<F> {
                 }
             }
             Hint::Moved { from, to } => {
-                if !self.by_path.contains_key(&from) {
+                if !self.by_path.contains_key(from.as_path()) {
                     self.follow_moved(&from, &to, now);
                 }
                 if self.concerns(&from) || self.concerns(&to) {

@@ -36,8 +36,16 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) path: Arc<Path>,
     /// Where its lines go.
     pub(crate) stream: Arc<Stream>,
-    /// The open file.
-    pub(crate) file: F::File,
+    /// The open file, unless it rests (see `reader::descriptors`).
+    pub(crate) file: Option<F::File>,
+    /// Where it was last found.
+    pub(crate) at: Arc<Path>,
+    /// Where it really is, if it rests and `at` is or goes through a link.
+    pub(crate) real: Option<Arc<Path>>,
+    /// Whether no name of it is known, so that it cannot be opened again.
+    pub(crate) nameless: bool,
+    /// How often in a row it could not be looked at.
+    pub(crate) failures: u8,
     /// Up to where it was read.
     pub(crate) offset: u64,
     /// The guard of `offset`.
@@ -95,14 +103,17 @@ impl<F: LogFs> Tail<F> {
         time: UnixMillis,
         buffers: &Arc<Buffers>,
     ) -> io::Result<Turn> {
-        let shape = fs.stat_open(&self.file)?.shape;
+        let Some(file) = &self.file else {
+            return Ok(Turn::default());
+        };
+        let shape = fs.stat_open(file)?.shape;
         if shape.size < self.offset {
             return Ok(Turn::replaced());
         }
         if shape.size == self.offset {
             let touched = shape.written != self.shape.written;
             self.shape = shape;
-            if touched && !guard_holds(fs, &self.file, self.offset, self.guard)? {
+            if touched && !guard_holds(fs, file, self.offset, self.guard)? {
                 return Ok(Turn::replaced());
             }
             return Ok(Turn::default());
@@ -139,12 +150,11 @@ impl<F: LogFs> Tail<F> {
         let seen = u16::try_from(self.offset)
             .unwrap_or(HEAD_BYTES)
             .min(HEAD_BYTES);
-        if self.head.len >= seen {
+        let Some(file) = self.file.as_ref().filter(|_| self.head.len < seen) else {
             return false;
-        }
-        let grown = Head::read(fs, &self.file, seen).ok().filter(|head| {
-            head.len == seen
-                && guard_holds(fs, &self.file, self.offset, self.guard).unwrap_or(false)
+        };
+        let grown = Head::read(fs, file, seen).ok().filter(|head| {
+            head.len == seen && guard_holds(fs, file, self.offset, self.guard).unwrap_or(false)
         });
         self.head = grown.unwrap_or(self.head);
         grown.is_some()
@@ -212,11 +222,14 @@ impl<F: LogFs> Tail<F> {
     /// Reads until `bytes` holds `wanted` bytes, the guard's included. Says whether the file ended
     /// before that.
     fn fill(&self, fs: &F, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
+        let Some(file) = &self.file else {
+            return Ok(true);
+        };
         bytes.reserve_exact(wanted.saturating_sub(bytes.len()));
         let start = self.offset - u64::from(self.guard.len);
         while bytes.len() < wanted {
             let at = start + bytes.len() as u64;
-            if fs.read_at(&self.file, bytes, at)? == 0 {
+            if fs.read_at(file, bytes, at)? == 0 {
                 return Ok(true);
             }
         }
@@ -291,7 +304,11 @@ mod tests {
             identity: stat.identity,
             path: Arc::from(path.as_path()),
             stream: stream(),
-            file,
+            file: Some(file),
+            at: Arc::from(path.as_path()),
+            real: None,
+            nameless: false,
+            failures: 0,
             offset: 0,
             guard: Guard::default(),
             head: Head::default(),
@@ -389,7 +406,6 @@ mod tests {
             // Some file systems keep coarse times: an explicit one makes the rewrite visible.
             std::fs::write(&file.path, anew).unwrap();
             let later = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
-            file.tail.file.metadata().unwrap();
             OpenOptions::new()
                 .append(true)
                 .open(&file.path)

@@ -107,42 +107,54 @@ impl<F: LogFs> Reader<F> {
         now: Instant,
     ) -> io::Result<()> {
         let stat = self.fs.stat(path)?;
-        if stat.kind != Kind::File || self.recognise(path, &stat.identity) {
+        if stat.kind != Kind::File || self.recognise(path, &stat, now) {
             return Ok(());
         }
         let Some((file, stat)) = self.fs.open(path)? else {
             return Ok(());
         };
         let identity = stat.identity;
-        if self.recognise(path, &identity) {
+        if self.recognise(path, &stat, now) {
             return Ok(());
         }
         let place = match self.known(&file, &identity)? {
             Some(place) => place,
             None => self.beginning(target, label, &file, &stat)?,
         };
-        let id = place.id;
-        self.follow(target, file, identity, place, now);
-        self.by_path.insert(path.to_owned(), id);
+        self.follow(target, (file, identity), place, path, now);
         Ok(())
     }
 
     /// Whether the file is followed already, be it under another name.
-    fn recognise(&mut self, path: &Path, identity: &Identity) -> bool {
-        let Some(id) = self.by_number.get(&identity.number()) else {
+    fn recognise(&mut self, path: &Path, stat: &Stat, now: Instant) -> bool {
+        let Some(id) = self.by_number.get(&stat.identity.number()) else {
             return false;
         };
-        let Some(tail) = self.tails.get_mut(id) else {
+        let id = *id;
+        let Some(tail) = self.tails.get_mut(&id) else {
             return false;
         };
-        if !tail.identity.is(identity) {
+        if !tail.identity.is(&stat.identity) {
             return false;
+        }
+        let mut at = Arc::clone(&tail.at);
+        if *at != *path {
+            at = Arc::from(path);
+            // A file of several names is known by the first.
+            if tail.scan != self.scans {
+                tail.at = Arc::clone(&at);
+            }
         }
         tail.scan = self.scans;
         tail.detached = None;
+        tail.nameless = false;
         // It may have been taken for finished while no path led to it.
         tail.last = self.once;
-        self.by_path.insert(path.to_owned(), *id);
+        self.by_path.insert(at, id);
+        if tail.file.is_none() && tail.shape != stat.shape {
+            tail.changed = now;
+            self.queue(id);
+        }
         true
     }
 
@@ -203,20 +215,31 @@ impl<F: LogFs> Reader<F> {
     pub(super) fn follow(
         &mut self,
         target: usize,
-        file: F::File,
-        identity: Identity,
+        (file, identity): (F::File, Identity),
         place: Place,
+        path: &Path,
         now: Instant,
     ) {
         let Some(stream) = self.stream(target, &place.path) else {
             return;
         };
+        let at: Arc<Path> = Arc::from(path);
+        let first = if place.path == path {
+            Arc::clone(&at)
+        } else {
+            Arc::from(place.path)
+        };
+        self.by_path.insert(Arc::clone(&at), place.id);
         let tail = Tail {
             id: place.id,
             identity,
-            path: Arc::from(place.path),
+            path: first,
             stream,
-            file,
+            file: Some(file),
+            at,
+            real: None,
+            nameless: false,
+            failures: 0,
             offset: place.offset,
             guard: place.guard,
             head: place.head,
@@ -230,8 +253,10 @@ impl<F: LogFs> Reader<F> {
         };
         self.followed += 1;
         self.by_number.insert(identity.number(), tail.id);
+        self.open.insert(tail.id);
         self.tails.insert(tail.id, tail);
         self.queue(place.id);
+        self.keep_within_budget();
     }
 
     /// The stream of a file, shared with other files of the same stream.

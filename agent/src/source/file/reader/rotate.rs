@@ -7,12 +7,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::Reader;
+use super::descriptors::{Listings, name_of, reach};
 use super::follow::Place;
-use super::{Reader, Timing};
 use crate::checkpoint::{Resumed, directory};
 use crate::fs::LogFs;
 use crate::record::{FileId, Guard};
@@ -20,76 +21,75 @@ use crate::source::file::identity::{Head, Identity, Shape, guard_holds};
 use crate::source::file::tail::Tail;
 
 impl<F: LogFs> Reader<F> {
-    /// Notes which files the last scan did not find. Those in a directory that could not be read
-    /// stay as they are.
+    /// Notes which files the last scan did not find, and looks for their new names. Those in a
+    /// directory that could not be read stay as they are.
     pub(super) fn detach(&mut self, unreadable: &[(PathBuf, io::Error)], now: Instant) {
         let scan = self.scans;
-        let mut detached = Vec::new();
+        let mut listings = Listings::new();
+        let (mut found, mut gone, mut queued) = (Vec::new(), Vec::new(), Vec::new());
         for (id, tail) in &mut self.tails {
-            let hidden = unreadable
-                .iter()
-                .any(|(path, _)| tail.path.starts_with(path));
-            if tail.scan != scan && tail.detached.is_none() && !hidden {
+            let hidden = unreadable.iter().any(|(path, _)| tail.at.starts_with(path));
+            if tail.scan == scan || hidden {
+                continue;
+            }
+            if tail.detached.is_none() {
                 tail.detached = Some(now);
-                detached.push(*id);
+                queued.push(*id);
+                if tail.file.is_some() {
+                    match name_of(&self.fs, tail, &mut listings) {
+                        Some(name) => tail.at = Arc::from(name),
+                        None => tail.nameless = true,
+                    }
+                } else {
+                    match reach(&self.fs, tail, &mut listings) {
+                        Ok(Some(file)) => found.push((*id, file)),
+                        Ok(None) => gone.push(*id),
+                        // Its turn tries again, and tells.
+                        Err(_) => {}
+                    }
+                }
+            }
+            if !tail.nameless {
+                self.by_path.entry(Arc::clone(&tail.at)).or_insert(*id);
             }
         }
-        for id in detached {
+        for (id, (file, path)) in found {
+            self.hold(id, file, &path);
+            self.keep_within_budget();
+        }
+        for id in gone {
+            self.gone(id);
+        }
+        for id in queued {
             self.queue(id);
         }
     }
 
-    /// Compares every file with what was last seen of it, and closes rotated ones that are done.
-    pub(super) fn sweep(&mut self, now: Instant) {
-        let (mut changed, mut done) = (Vec::new(), Vec::new());
-        for (id, tail) in &mut self.tails {
-            let Ok(shape) = self.fs.stat_open(&tail.file).map(|stat| stat.shape) else {
-                continue;
-            };
-            if shape != tail.shape {
-                tail.changed = now;
-                changed.push(*id);
-                continue;
-            }
-            let Some(since) = tail.detached else {
-                continue;
-            };
-            if tail.queued || !finished(&self.fs, tail, now - since.max(tail.changed), self.timing)
-            {
-                continue;
-            }
-            if shape.size > tail.offset {
-                tail.last = true;
-                changed.push(*id);
-            } else if self.ledger.position(*id).is_none_or(|at| at == tail.offset) {
-                done.push((*id, shape.unlinked));
-            }
-        }
-        for id in changed {
-            self.queue(id);
-        }
-        for (id, unlinked) in done {
-            self.close(id, unlinked);
-        }
-    }
-
-    fn close(&mut self, id: FileId, unlinked: bool) {
-        let Some(tail) = self.tails.remove(&id) else {
+    /// Lets go of a rotated file that is delivered to its end.
+    pub(super) fn close(&mut self, id: FileId, unlinked: bool) {
+        let Some(tail) = self.drop_tail(id) else {
             return;
         };
-        if self.by_number.get(&tail.identity.number()) == Some(&id) {
-            self.by_number.remove(&tail.identity.number());
-        }
         if unlinked {
             self.ledger.forget(id);
         } else {
             self.ledger.park(id);
         }
-        self.health.files.set(self.tails.len() as u64);
         log::debug!(
             "{} was rotated and is delivered to its end",
             tail.path.display()
         );
+    }
+
+    /// Follows a file no more.
+    pub(super) fn drop_tail(&mut self, id: FileId) -> Option<Tail<F>> {
+        let tail = self.tails.remove(&id)?;
+        if self.by_number.get(&tail.identity.number()) == Some(&id) {
+            self.by_number.remove(&tail.identity.number());
+        }
+        self.open.remove(&id);
+        self.health.files.set(self.tails.len() as u64);
+        Some(tail)
     }
 
     /// Begins a truncated file anew, as another incarnation.
@@ -114,6 +114,9 @@ impl<F: LogFs> Reader<F> {
         for known in self.by_path.values_mut().filter(|known| **known == id) {
             *known = new;
         }
+        if self.open.remove(&id) {
+            self.open.insert(new);
+        }
         self.tails.insert(new, tail);
         self.queue(new);
     }
@@ -135,7 +138,7 @@ impl<F: LogFs> Reader<F> {
                 continue;
             };
             match find(&self.fs, &lost) {
-                Ok(Some((file, identity))) => self.take_up(target, lost, file, identity, now),
+                Ok(Some(found)) => self.take_up(target, lost, found, now),
                 Ok(None) => {
                     self.ledger.forget(lost.id);
                     self.health.problems.add("file_gone", 1);
@@ -156,8 +159,7 @@ impl<F: LogFs> Reader<F> {
         &mut self,
         target: usize,
         lost: Resumed,
-        file: F::File,
-        identity: Identity,
+        (file, identity, path): Found<F>,
         now: Instant,
     ) {
         self.ledger.reopen(lost.id, identity);
@@ -168,35 +170,19 @@ impl<F: LogFs> Reader<F> {
             guard: lost.entry.guard,
             head: lost.entry.head,
         };
-        self.follow(target, file, identity, place, now);
+        self.follow(target, (file, identity), place, &path, now);
         if let Some(tail) = self.tails.get_mut(&lost.id) {
             tail.detached = Some(now);
         }
     }
 }
 
-/// Whether nothing more will be written to a rotated file that has been quiet for so long. A writer
-/// that the kernel knows of is waited for however long it says nothing.
-fn finished<F: LogFs>(fs: &F, tail: &Tail<F>, quiet: Duration, timing: Timing) -> bool {
-    if quiet < timing.writerless_wait.min(timing.rotate_wait) {
-        return false;
-    }
-    match fs.is_written(&tail.file) {
-        Some(true) => false,
-        None => quiet >= timing.rotate_wait,
-        // The last writer may have written between our look and its end.
-        Some(false) => {
-            quiet >= timing.writerless_wait
-                && fs
-                    .stat_open(&tail.file)
-                    .is_ok_and(|stat| stat.shape == tail.shape)
-        }
-    }
-}
+/// A file that was found under another name.
+type Found<F> = (<F as LogFs>::File, Identity, PathBuf);
 
 /// Looks for a file under another name in its directory. `None` if it is not there, or is no
 /// longer the file whose position is known.
-fn find<F: LogFs>(fs: &F, lost: &Resumed) -> io::Result<Option<(F::File, Identity)>> {
+fn find<F: LogFs>(fs: &F, lost: &Resumed) -> io::Result<Option<Found<F>>> {
     let names = match fs.list(&directory(&lost.entry)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
@@ -213,7 +199,7 @@ fn find<F: LogFs>(fs: &F, lost: &Resumed) -> io::Result<Option<(F::File, Identit
             && lost.entry.head.holds(fs, &file)?
             && guard_holds(fs, &file, lost.entry.offset, lost.entry.guard)?
         {
-            return Ok(Some((file, identity)));
+            return Ok(Some((file, identity, candidate.path)));
         }
     }
     Ok(None)

@@ -1,6 +1,9 @@
 //! Files as they are written, rotated, truncated and found again, on a real file system.
 
 mod found;
+mod odd;
+mod resting;
+mod rotation;
 
 use super::*;
 use std::fs::OpenOptions;
@@ -23,12 +26,12 @@ const TIMING: Timing = Timing {
 };
 
 /// A directory of logs and a reader that follows `app*.log` in it.
-struct Followed {
+struct Followed<F: LogFs = HostFs> {
     directory: Arc<tempfile::TempDir>,
     ledger: Arc<Ledger>,
     health: Arc<Health>,
     clock: Arc<ManualClock>,
-    reader: Reader<HostFs>,
+    reader: Reader<F>,
     now: Instant,
 }
 
@@ -42,6 +45,21 @@ impl Followed {
     }
 
     fn over(directory: Arc<tempfile::TempDir>, start: StartPosition, known: Snapshot) -> Self {
+        Followed::on(HostFs, directory, start, known)
+    }
+
+    /// The agent ends and starts again; only what was acknowledged is remembered.
+    fn restarted(self) -> Self {
+        let mut snapshot = Snapshot::default();
+        for change in self.ledger.take_changes() {
+            snapshot.apply(&change);
+        }
+        Self::over(self.directory, StartPosition::End, snapshot)
+    }
+}
+
+impl<F: LogFs> Followed<F> {
+    fn on(fs: F, directory: Arc<tempfile::TempDir>, start: StartPosition, known: Snapshot) -> Self {
         let target = FileTarget {
             include: vec![format!("{}/app*.log", directory.path().display())],
             exclude: Vec::new(),
@@ -53,7 +71,7 @@ impl Followed {
         let health = Arc::new(Health::default());
         let clock = Arc::new(ManualClock::at(START));
         let reader = Reader::new(
-            HostFs,
+            fs,
             Targets::new(vec![target]).unwrap(),
             Arc::clone(&ledger),
             Arc::clone(&health),
@@ -69,15 +87,6 @@ impl Followed {
             reader,
             now: Instant::now(),
         }
-    }
-
-    /// The agent ends and starts again; only what was acknowledged is remembered.
-    fn restarted(self) -> Self {
-        let mut snapshot = Snapshot::default();
-        for change in self.ledger.take_changes() {
-            snapshot.apply(&change);
-        }
-        Self::over(self.directory, StartPosition::End, snapshot)
     }
 
     fn path(&self, name: &str) -> PathBuf {
