@@ -14,6 +14,7 @@ mod raw;
 mod template;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_aws::{LogClass, LogGroup, Settings};
@@ -23,6 +24,7 @@ pub use check::{Check, Depth, run_checks};
 pub use keys::KEYS;
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
+use crate::derive::Refiner;
 use crate::scraper::Selection;
 
 /// Where the file is unless `--config` names another.
@@ -132,6 +134,8 @@ pub struct FileTemplate {
     pub settings: LogGroup,
     /// The stream's name.
     pub stream: Template,
+    /// See [`FileTarget`].
+    pub(crate) refiner: Option<Arc<Refiner>>,
 }
 
 impl LogsTemplate {
@@ -148,6 +152,7 @@ impl LogsTemplate {
                 ..file.settings.clone()
             },
             stream: file.stream.fill(&value),
+            refiner: file.refiner.clone(),
         });
         LogsConfig {
             files: files.collect(),
@@ -212,6 +217,8 @@ pub struct FileTarget {
     pub group: LogGroup,
     /// The stream. Every placeholder but `{file_name}` is filled in already.
     pub stream: String,
+    /// What is done with each event before it is sent; `None` if nothing.
+    pub(crate) refiner: Option<Arc<Refiner>>,
 }
 
 /// Where reading begins.

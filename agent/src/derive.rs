@@ -8,6 +8,12 @@
 //! The rule that keeps it fast: an event is a range of the buffer that was read. Only what cannot
 //! be a range of it (decoded or rewritten text) is copied, into one buffer per chunk.
 
+pub(crate) mod filter;
+pub(crate) mod refine;
+pub(crate) mod timestamp;
+
+pub(crate) use refine::{Refined, Refiner};
+
 use crate::record::Line;
 
 /// Events on their way from a file's bytes to a chunk.

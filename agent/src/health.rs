@@ -21,6 +21,8 @@ pub struct Health {
     pub log_bytes_infrequent: Counter,
     /// Log events that were refused and kept in the dead-letter file, by reason.
     pub events_rejected: Tally,
+    /// Events that the configuration leaves out, by reason.
+    pub events_dropped: Tally,
     /// Metric datums that CloudWatch accepted.
     pub datums_sent: Counter,
     /// Metric datums that were dropped, by reason.

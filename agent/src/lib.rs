@@ -380,6 +380,7 @@ fn farewell(health: &Health) {
         lines_read = health.lines_read.value(),
         events_sent = health.events_sent.value(),
         events_rejected = health.events_rejected.total(),
+        events_dropped = health.events_dropped.total(),
         datums_sent = health.datums_sent.value(),
         datums_dropped = health.datums_dropped.total(),
         calls = health.calls.total(),
@@ -392,6 +393,7 @@ fn farewell(health: &Health) {
     for (what, tally) in [
         ("dropped datums", &health.datums_dropped),
         ("rejected events", &health.events_rejected),
+        ("events left out", &health.events_dropped),
         ("problems", &health.problems),
     ] {
         for (reason, count) in tally.snapshot() {

@@ -73,6 +73,18 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Tags of a group that is made.";
     "logs.file.kms_key", "ARN of a KMS key", "the service's own key",
         "The key that encrypts a group that is made.";
+    "logs.file.timestamp", "`rfc3339`, `epoch`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a format", "the time of reading",
+        "Where the time of an event stands in it. A format is written with `%Y %y %m %B %b %h %d %e %j %A %a %H %k %I %l %M %S %f %.f %p %Z %z %s %F %D %T %R %%`, numbers also with `-` as in `%-d`: all that the amazon-cloudwatch-agent knows and more. Names of months and days are English, in full or of three letters; a number may have one digit, or a space instead of a zero; `%f` is one to nine digits after a point or a comma, `%.f` the same or nothing; `%z` is `Z`, `+hh`, `+hhmm` or `+hh:mm`. `epoch` tells seconds, milliseconds, microseconds and nanoseconds since 1970 apart by the number of digits (9 to 19). Without a year the latest one is meant that puts the event at most a day ahead; without a day, the latest one that puts it at most two hours ahead. An event without a stamp gets that of the event before it in the same read, else the time of reading; both are counted as `timestamp_missing`.";
+    "logs.file.time_zone", "`Local`, `UTC` or a name of the tz database such as `Europe/Zurich`", "`\"Local\"`",
+        "The zone of stamps that tell none. `%Z` is understood when it is UTC, GMT, what this zone calls itself, or one of EST EDT CST CDT MST MDT PST PDT; else this zone is meant. In the hour that comes twice when clocks are put back, the later one is meant unless it is still to come.";
+    "logs.file.timestamp_search_bytes", "whole number, 0 to 65536", "`256`",
+        "How far into an event its stamp may begin; `0` is at its first byte only.";
+    "logs.file.out_of_window", "`keep` or `now`", "`\"keep\"`",
+        "What becomes of an event whose stamp is more than 14 days old or two hours ahead, which CloudWatch Logs refuses: `keep` leaves it so, and it becomes a dead letter; `now` gives it the time of reading and counts it as `timestamp_out_of_window`.";
+    "logs.file.include_lines", "pattern or list of patterns", "everything",
+        "Regular expressions of which one must match the text of an event, as it is in the file, for it to be sent. What is left out is counted as `filtered` in `events_dropped`.";
+    "logs.file.exclude_lines", "pattern or list of patterns", "none",
+        "Regular expressions of which none may match. With `include_lines`, both must agree.";
     "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
         "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",

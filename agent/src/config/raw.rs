@@ -5,6 +5,7 @@
 mod destination;
 mod logs;
 mod metrics;
+mod shaping;
 
 use std::path::PathBuf;
 use std::time::Duration;

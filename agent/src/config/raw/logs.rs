@@ -6,7 +6,7 @@ use plimsoll_core::config::{Field, Section};
 
 use super::super::{Check, FileTemplate, LogsTemplate, StartPosition};
 use super::destination::{Destination, same_settings};
-use super::is_absolute;
+use super::{is_absolute, shaping};
 use crate::glob::PathGlob;
 
 const MIB: u64 = 1 << 20;
@@ -81,6 +81,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
     }
     let start = file.take_choice("start", &STARTS).unwrap_or_default();
     let destination = Destination::take(file);
+    let refiner = shaping::read(file);
     let values = |globs: Vec<Field<String>>| globs.into_iter().map(|glob| glob.value).collect();
     if include.is_empty() {
         return None;
@@ -93,6 +94,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
         group: destination.group,
         settings: destination.settings,
         stream: destination.stream,
+        refiner,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What is taken, what is refused, and how it is told.
 
+mod shaping;
+
 use std::collections::BTreeSet;
 
 use super::super::{Config, KEYS, LogsConfig, Placeholder, StartPosition};

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::{FileTarget, StartPosition};
+use crate::derive::Refiner;
 use crate::fs::{LogFs, Stat};
 use crate::glob::walk::{Found, Interest, Route, walk};
 use crate::glob::{BadGlob, PathGlob};
@@ -70,6 +72,11 @@ impl Targets {
     /// All targets, by index.
     pub(crate) fn all(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// What the target wants done with its events; `None` if nothing.
+    pub(crate) fn refiner(&self, target: usize) -> Option<Arc<Refiner>> {
+        self.targets.get(target)?.config.refiner.clone()
     }
 
     /// Looks for all files. A file that matches several targets belongs to the first. `enter` is

@@ -287,7 +287,20 @@ impl<F: LogFs> Reader<F> {
     fn count(&self, turn: &Turn) {
         let health = &self.health;
         let lines = turn.chunk.as_ref().map_or(0, |chunk| chunk.lines.len()) as u64;
-        health.lines_read.add(lines.saturating_sub(turn.splits));
+        let mut dropped = 0;
+        for (reason, count) in turn.refined.dropped() {
+            dropped += count;
+            if count > 0 {
+                health.events_dropped.add(reason, count);
+            }
+        }
+        for (reason, count) in turn.refined.problems() {
+            if count > 0 && health.problems.add(reason, count) {
+                log::info!(reason = reason; "not all events are as the configuration expects them");
+            }
+        }
+        let lines = (lines + dropped).saturating_sub(turn.splits);
+        health.lines_read.add(lines);
         health.bytes_read.add(turn.read as u64);
         if turn.empty > 0 && health.problems.add("empty_line", turn.empty) {
             log::info!("empty lines are left out: CloudWatch Logs refuses them");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use plimsoll_core::clock::UnixMillis;
 use tokio::time::Instant;
 
-use crate::derive::Events;
+use crate::derive::{Events, Refined, Refiner};
 use crate::fs::LogFs;
 use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
 use crate::source::file::identity::{HEAD_BYTES, Head, Identity, Shape, guard_holds};
@@ -36,6 +36,8 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) path: Arc<Path>,
     /// Where its lines go.
     pub(crate) stream: Arc<Stream>,
+    /// What the target wants done with events; `None` if nothing.
+    pub(crate) refiner: Option<Arc<Refiner>>,
     /// The open file, unless it rests (see `reader::descriptors`).
     pub(crate) file: Option<F::File>,
     /// Where it was last found.
@@ -88,6 +90,8 @@ pub(crate) struct Turn {
     pub(crate) splits: u64,
     /// What the lines are that may surprise a reader: counted once per file.
     pub(crate) oddities: [Option<&'static str>; 2],
+    /// What was done with events as their target wants it.
+    pub(crate) refined: Refined,
     /// The file is no longer the one whose position we keep: truncated, or written anew.
     pub(crate) replaced: bool,
 }
@@ -186,6 +190,10 @@ impl<F: LogFs> Tail<F> {
         if at_end {
             self.shape = shape;
         }
+        let refined = self.refiner.as_ref().map(|refiner| {
+            let read = bytes.get(..framed.end).unwrap_or(bytes);
+            refiner.refine(read, time, &mut events)
+        });
         let Events { lines, text } = events;
         let said = text.as_ref().map_or(found, |text| &text.bytes);
         let utf8 = lines.is_empty() || std::str::from_utf8(said).is_ok();
@@ -196,6 +204,7 @@ impl<F: LogFs> Tail<F> {
             empty: framed.empty,
             splits: framed.splits,
             oddities: self.oddities(found, utf8),
+            refined: refined.unwrap_or_default(),
             ..Turn::default()
         };
         if lines.is_empty() {
@@ -304,6 +313,7 @@ mod tests {
             identity: stat.identity,
             path: Arc::from(path.as_path()),
             stream: stream(),
+            refiner: None,
             file: Some(file),
             at: Arc::from(path.as_path()),
             real: None,
@@ -429,6 +439,18 @@ mod tests {
         let turn = file.turn();
         assert_eq!((turn.empty, turn.skipped), (3, Some((0, 4))));
         assert!(turn.chunk.is_none());
+    }
+
+    #[test]
+    fn bytes_of_which_every_line_is_left_out_are_settled_all_the_same() {
+        let mut file = followed(b"one\ntwo\n");
+        let none = crate::derive::filter::compile(&["x".to_owned()]).unwrap();
+        let mut refiner = Refiner::default();
+        refiner.filter.include = none;
+        file.tail.refiner = Some(Arc::new(refiner));
+        let turn = file.turn();
+        assert!(turn.chunk.is_none());
+        assert_eq!((turn.skipped, turn.refined.filtered), (Some((0, 8)), 2));
     }
 
     #[test]

@@ -235,6 +235,7 @@ impl<F: LogFs> Reader<F> {
             identity,
             path: first,
             stream,
+            refiner: self.targets.refiner(target),
             file: Some(file),
             at,
             real: None,

@@ -66,6 +66,7 @@ impl<F: LogFs> Followed<F> {
             start,
             group: LogGroup::default(),
             stream: "{file_name}".to_owned(),
+            refiner: None,
         };
         let ledger = Arc::new(Ledger::new(known));
         let health = Arc::new(Health::default());

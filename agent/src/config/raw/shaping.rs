@@ -1,0 +1,126 @@
+//! What a `[[logs.file]]` says about its events: their time, which are sent, what they say.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use plimsoll_core::config::{Field, Section};
+use regex::bytes::RegexSet;
+
+use crate::derive::Refiner;
+use crate::derive::filter::{Filter, compile};
+use crate::derive::timestamp::{Format, KNOWN, OutOfWindow, SEARCH_BYTES, Timestamps};
+
+/// A stamp further behind is none that a person would look for; every byte is looked at.
+const SEARCH_BYTES_MAX: u64 = 64 * 1024;
+const OUT_OF_WINDOW: [(&str, OutOfWindow); 2] =
+    [("keep", OutOfWindow::Keep), ("now", OutOfWindow::Now)];
+
+/// Reads all keys; `None` when nothing is wanted.
+pub(super) fn read(file: &mut Section<'_>) -> Option<Arc<Refiner>> {
+    let refiner = Refiner {
+        timestamps: timestamps(file),
+        filter: Filter {
+            include: patterns(file, "include_lines"),
+            exclude: patterns(file, "exclude_lines"),
+        },
+    };
+    (!refiner.is_idle()).then(|| Arc::new(refiner))
+}
+
+fn timestamps(file: &mut Section<'_>) -> Option<Timestamps> {
+    let format = file.take_name("timestamp");
+    let zone = file.take_name("time_zone");
+    let search_bytes = file
+        .take_integer("timestamp_search_bytes", 0..=SEARCH_BYTES_MAX)
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    let out_of_window = file.take_choice("out_of_window", &OUT_OF_WINDOW);
+    let zone = zone.map_or_else(|| Some(TimeZone::system()), |name| time_zone(file, &name));
+    let Some(format) = format else {
+        for key in ["time_zone", "timestamp_search_bytes", "out_of_window"] {
+            if file.keys().any(|known| known == key) {
+                file.report(
+                    key,
+                    "found no timestamp that it is about",
+                    "expected it together with timestamp",
+                    None,
+                );
+            }
+        }
+        return None;
+    };
+    let formats = match Format::parse(&format.value) {
+        Ok(parsed) => vec![parsed],
+        Err(why) => {
+            file.reject(
+                &format,
+                &format!("found \"{}\": {why}", format.value),
+                KNOWN,
+            );
+            return None;
+        }
+    };
+    Some(Timestamps {
+        formats,
+        zone: zone?,
+        search_bytes: search_bytes.unwrap_or(SEARCH_BYTES),
+        out_of_window: out_of_window.unwrap_or_default(),
+    })
+}
+
+/// `Local`, `UTC`, or a name that the system's database knows.
+fn time_zone(file: &Section<'_>, name: &Field<String>) -> Option<TimeZone> {
+    if name.value.eq_ignore_ascii_case("local") {
+        return Some(TimeZone::system());
+    }
+    if name.value.eq_ignore_ascii_case("utc") {
+        return Some(TimeZone::UTC);
+    }
+    match TimeZone::get(&name.value) {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            let known: Vec<String> = jiff::tz::db()
+                .available()
+                .map(|name| name.as_str().to_owned())
+                .collect();
+            file.reject_near(
+                name,
+                &format!("found \"{}\": {error}", name.value),
+                "expected \"Local\", \"UTC\" or a name of the tz database such as \
+                 \"Europe/Zurich\"; the package tzdata holds them",
+                &name.value,
+                known.iter().map(String::as_str),
+            );
+            None
+        }
+    }
+}
+
+/// A list of patterns; each that is wrong is told at its own place.
+fn patterns(file: &mut Section<'_>, key: &'static str) -> Option<RegexSet> {
+    let fields = file.take_string_or_list(key);
+    let mut good = Vec::new();
+    for field in &fields {
+        match compile(std::slice::from_ref(&field.value)) {
+            Ok(_) => good.push(field.value.clone()),
+            Err(error) => bad_pattern(file, field, &error),
+        }
+    }
+    compile(&good).unwrap_or_else(|_| {
+        let found = format!("found {} patterns that are too large together", good.len());
+        file.report(key, &found, "expected fewer or simpler patterns", None);
+        None
+    })
+}
+
+/// The crate draws its message over several lines; the last one says what is wrong.
+fn bad_pattern(file: &Section<'_>, field: &Field<String>, error: &regex::Error) {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    let why = last.trim_start_matches("error: ");
+    file.reject(
+        field,
+        &format!("found \"{}\": {why}", field.value),
+        "expected a regular expression as the Rust crate regex knows it: without look-around and \
+         back-references",
+    );
+}

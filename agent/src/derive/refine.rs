@@ -1,0 +1,160 @@
+//! What a target wants done with each event: its time, whether it is sent, and what it says.
+//!
+//! One pass over the events of a turn. Times are told first, by what the file says; then events are
+//! left out; then texts are rewritten. As long as no text is rewritten nothing is copied.
+
+use plimsoll_core::clock::UnixMillis;
+
+use crate::derive::filter::Filter;
+use crate::derive::timestamp::{OutOfWindow, Resolver, Timestamps};
+use crate::derive::{Events, Text};
+use crate::record::Line;
+
+/// Everything that a target wants done. Compiled once and shared by its files.
+#[derive(Debug, Default)]
+pub(crate) struct Refiner {
+    /// How events tell their time; without it they have the time of reading.
+    pub(crate) timestamps: Option<Timestamps>,
+    /// Which events are sent.
+    pub(crate) filter: Filter,
+}
+
+/// Two refiners are the same if they were configured the same; patterns show their text.
+impl PartialEq for Refiner {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+/// What was done with the events of a turn, to be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refined {
+    /// Events that a filter left out.
+    pub(crate) filtered: u64,
+    /// Events without a stamp.
+    pub(crate) timestamp_missing: u64,
+    /// Events whose stamp CloudWatch Logs would refuse, and which got the time of reading.
+    pub(crate) timestamp_out_of_window: u64,
+}
+
+impl Refined {
+    /// Events that were left out on purpose.
+    pub(crate) fn dropped(&self) -> [(&'static str, u64); 1] {
+        [("filtered", self.filtered)]
+    }
+
+    /// What was not as it should be.
+    pub(crate) fn problems(&self) -> [(&'static str, u64); 2] {
+        [
+            ("timestamp_missing", self.timestamp_missing),
+            ("timestamp_out_of_window", self.timestamp_out_of_window),
+        ]
+    }
+}
+
+impl Refiner {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.timestamps.is_none() && self.filter.is_empty()
+    }
+
+    /// Works on the events that were found in `raw`, which was read at `now`.
+    pub(crate) fn refine(&self, raw: &[u8], now: UnixMillis, events: &mut Events) -> Refined {
+        let found = std::mem::take(&mut events.lines);
+        let text = events.text.take();
+        let mut pass = Pass {
+            refiner: self,
+            source: text.as_ref().map_or(raw, |text| &text.bytes),
+            now,
+            resolver: self
+                .timestamps
+                .as_ref()
+                .map(|timestamps| Resolver::new(&timestamps.zone, now)),
+            before: None,
+            lines: Vec::with_capacity(found.len()),
+            starts: Vec::with_capacity(found.len()),
+            written: None,
+            refined: Refined::default(),
+        };
+        for (index, line) in found.into_iter().enumerate() {
+            let start = match &text {
+                Some(text) => text.starts.get(index).copied().unwrap_or_default(),
+                None => line.start,
+            };
+            pass.event(line, start);
+        }
+        let Pass {
+            lines,
+            starts,
+            written,
+            refined,
+            ..
+        } = pass;
+        events.lines = lines;
+        let bytes = written.or(text.map(|text| text.bytes));
+        events.text = bytes.map(|bytes| Text { bytes, starts });
+        refined
+    }
+}
+
+/// One pass over the events of a turn.
+struct Pass<'a> {
+    refiner: &'a Refiner,
+    /// What the events that were found are ranges of.
+    source: &'a [u8],
+    now: UnixMillis,
+    resolver: Option<Resolver<'a>>,
+    /// The time of the event before, if a stamp told it.
+    before: Option<UnixMillis>,
+    lines: Vec<Line>,
+    /// Where each of `lines` begins in what was read.
+    starts: Vec<u32>,
+    /// What `lines` are ranges of, once a text was rewritten.
+    written: Option<Vec<u8>>,
+    refined: Refined,
+}
+
+impl<'a> Pass<'a> {
+    fn event(&mut self, mut line: Line, start: u32) {
+        let text = self.text(&line);
+        line.time = self.time(text, line.time);
+        if !self.refiner.filter.admits(text) {
+            self.refined.filtered += 1;
+            return;
+        }
+        self.lines.push(line);
+        self.starts.push(start);
+    }
+
+    fn text(&self, line: &Line) -> &'a [u8] {
+        let start = line.start as usize;
+        self.source
+            .get(start..start + line.len as usize)
+            .unwrap_or(&[])
+    }
+
+    /// The time of an event that was read at `read`. Without a stamp of its own it has that of the
+    /// event before it, of which it may well be a part.
+    fn time(&mut self, text: &[u8], read: UnixMillis) -> UnixMillis {
+        let refiner = self.refiner;
+        let (Some(timestamps), Some(resolver)) = (&refiner.timestamps, &mut self.resolver) else {
+            return read;
+        };
+        let Some(time) = timestamps.of_text(text, resolver) else {
+            self.refined.timestamp_missing += 1;
+            return self.before.unwrap_or(read);
+        };
+        let refused = !Timestamps::in_window(time, self.now);
+        let time = if refused && timestamps.out_of_window == OutOfWindow::Now {
+            self.refined.timestamp_out_of_window += 1;
+            self.now
+        } else {
+            time
+        };
+        self.before = Some(time);
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests;

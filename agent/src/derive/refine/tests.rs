@@ -1,0 +1,130 @@
+//! Events before and after their target's wishes.
+
+use super::*;
+use crate::derive::filter::compile;
+use crate::derive::timestamp::{Format, SEARCH_BYTES};
+use jiff::tz::TimeZone;
+
+/// 2027-01-15T08:00:00Z.
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn filter(include: &[&str], exclude: &[&str]) -> Filter {
+    let owned = |list: &[&str]| list.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+    Filter {
+        include: compile(&owned(include)).unwrap(),
+        exclude: compile(&owned(exclude)).unwrap(),
+    }
+}
+
+fn stamped(out_of_window: OutOfWindow) -> Refiner {
+    Refiner {
+        timestamps: Some(Timestamps {
+            formats: vec![Format::parse("rfc3339").unwrap()],
+            zone: TimeZone::UTC,
+            search_bytes: SEARCH_BYTES,
+            out_of_window,
+        }),
+        ..Refiner::default()
+    }
+}
+
+/// Lines of `raw`, ended by newlines, as framing finds them.
+fn framed(raw: &[u8]) -> Events {
+    let mut events = Events::default();
+    let mut start = 0;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        events.lines.push(Line {
+            start: u32::try_from(start).unwrap(),
+            len: u32::try_from(line.len() - 1).unwrap(),
+            time: NOW,
+        });
+        start += line.len();
+    }
+    events
+}
+
+/// What the events say, each with the index in `raw` where it begins.
+fn said(raw: &[u8], events: &Events) -> Vec<(u32, String)> {
+    let source = events.text.as_ref().map_or(raw, |text| &text.bytes);
+    let say = |(index, line): (usize, &Line)| {
+        let text = &source[line.start as usize..][..line.len as usize];
+        let start = match &events.text {
+            Some(text) => text.starts[index],
+            None => line.start,
+        };
+        (start, String::from_utf8_lossy(text).into_owned())
+    };
+    events.lines.iter().enumerate().map(say).collect()
+}
+
+fn times(events: &Events) -> Vec<i64> {
+    events
+        .lines
+        .iter()
+        .map(|line| NOW.0 - line.time.0)
+        .collect()
+}
+
+#[test]
+fn an_event_without_a_stamp_has_the_time_of_the_one_before_it() {
+    let raw = b"first\n2027-01-15T07:59:59Z a\n  more\n2027-01-15T07:59:58Z b\n";
+    let mut events = framed(raw);
+    let refined = stamped(OutOfWindow::Keep).refine(raw, NOW, &mut events);
+    assert_eq!(times(&events), [0, 1000, 1000, 2000]);
+    assert_eq!(refined.timestamp_missing, 2);
+    assert!(events.text.is_none(), "nothing was copied");
+}
+
+#[test]
+fn a_stamp_that_cloudwatch_would_refuse_stays_or_becomes_now() {
+    let raw = b"2026-12-31T08:00:01Z old\n2027-01-15T10:00:01Z ahead\n2027-01-01T08:00:00Z fine\n";
+    let fortnight = 14 * 86_400_000;
+    for (policy, expected, counted) in [
+        (
+            OutOfWindow::Keep,
+            [15 * 86_400_000 - 1000, -7_201_000, fortnight],
+            0,
+        ),
+        (OutOfWindow::Now, [0, 0, fortnight], 2),
+    ] {
+        let mut events = framed(raw);
+        let refined = stamped(policy).refine(raw, NOW, &mut events);
+        assert_eq!(times(&events), expected);
+        assert_eq!(refined.timestamp_out_of_window, counted);
+    }
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_counted_and_the_rest_keeps_its_place() {
+    let raw = b"keep 1\ndrop\nkeep 2\ndrop\n";
+    let keeping = Refiner {
+        filter: filter(&["keep"], &[]),
+        ..Refiner::default()
+    };
+    let mut events = framed(raw);
+    let refined = keeping.refine(raw, NOW, &mut events);
+    assert_eq!(refined.filtered, 2);
+    let expected = [(0, "keep 1".to_owned()), (12, "keep 2".to_owned())];
+    assert_eq!(said(raw, &events), expected);
+
+    // The same when the text was decoded: its ranges and its places are not the same.
+    let mut events = framed(raw);
+    events.text = Some(Text {
+        bytes: raw.to_vec(),
+        starts: vec![0, 14, 24, 40],
+    });
+    keeping.refine(&[0; 60], NOW, &mut events);
+    let expected = [(0, "keep 1".to_owned()), (24, "keep 2".to_owned())];
+    assert_eq!(said(raw, &events), expected);
+}
+
+#[test]
+fn refiners_are_the_same_when_they_were_configured_the_same() {
+    let of = |pattern: &str| Refiner {
+        filter: filter(&[pattern], &[]),
+        ..stamped(OutOfWindow::Keep)
+    };
+    assert_eq!(of("a"), of("a"));
+    assert_ne!(of("a"), of("b"));
+    assert_ne!(stamped(OutOfWindow::Keep), stamped(OutOfWindow::Now));
+}
