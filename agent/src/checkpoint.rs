@@ -11,20 +11,25 @@ mod store;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(crate) use ledger::{Ledger, Resumed, directory};
 pub(crate) use store::{Store, StoreError};
 pub(crate) use survey::{Place, Surveyed, reset, survey};
 
+use crate::fs::{HostFs, StateFs};
 use crate::health::Health;
 use crate::record::{FileId, Guard};
 use crate::source::file::identity::{Head, Identity};
 
 /// The longest time between an answer and its position on disk.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon a commit that failed is tried again when nothing else happens.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// Files that are remembered although they are no longer followed (rotated ones that still
 /// exist). About 200 bytes each; beyond this the oldest are forgotten.
 const PARKED_MAX: usize = 1024;
@@ -110,61 +115,87 @@ impl Snapshot {
 
 /// Brings the ledger's changes to disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Committer {
+pub(crate) struct Committer<F: StateFs = HostFs> {
     ledger: Arc<Ledger>,
-    store: Arc<Mutex<Store>>,
+    store: Arc<Mutex<Store<F>>>,
     health: Arc<Health>,
+    /// Whether the last commit failed, so that both the trouble and its end are told once.
+    failing: Arc<AtomicBool>,
 }
 
-impl Committer {
+impl<F: StateFs> Committer<F> {
     /// Commits from `ledger` to `store`.
-    pub(crate) fn new(ledger: Arc<Ledger>, store: Store, health: Arc<Health>) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, store: Store<F>, health: Arc<Health>) -> Self {
         Self {
             ledger,
             store: Arc::new(Mutex::new(store)),
             health,
+            failing: Arc::default(),
         }
     }
 
     /// Commits whenever something changed, at most once per [`COMMIT_INTERVAL`] unless much was
-    /// accepted. It sleeps while nothing changes, and never ends by itself.
+    /// accepted, and tries again while the disk is full. It sleeps while nothing changes, and never
+    /// ends by itself.
     pub(crate) async fn run(self) {
+        let mut written = self.store().is_written();
         loop {
-            self.ledger.changed().await;
-            tokio::select! {
-                () = tokio::time::sleep(COMMIT_INTERVAL) => {}
-                () = self.ledger.much_changed() => {}
+            if written {
+                self.ledger.changed().await;
+                tokio::select! {
+                    () = tokio::time::sleep(COMMIT_INTERVAL) => {}
+                    () = self.ledger.much_changed() => {}
+                }
+            } else {
+                // Nothing may change any more, and what changed must be written all the same.
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            self.commit().await;
+            written = self.commit().await;
         }
     }
 
-    /// Commits now. When it returns, everything that was acknowledged before is on disk, or a
-    /// problem was counted and the next commit writes it all again.
-    pub(crate) async fn commit(&self) {
-        let Self {
-            ledger,
-            store,
-            health,
-        } = self.clone();
+    /// Commits now, and says whether everything that was acknowledged before is on disk. If it is
+    /// not, a problem was counted, and the next commit writes it all again.
+    pub(crate) async fn commit(&self) -> bool {
+        let this = self.clone();
         let write = move || {
             // The changes are taken under the store's lock, so that two commits keep their order.
-            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-            let changes = ledger.take_changes();
-            match store.append(&changes) {
-                Ok(()) => {}
-                Err(error) => {
-                    if health.problems.add("checkpoint_write", 1) {
-                        log::error!(
-                            "positions cannot be written, a restart now would send lines again: \
-                             {error}; free space or fix the state directory"
-                        );
-                    }
-                }
-            }
+            let mut store = this.store();
+            let changes = this.ledger.take_changes();
+            let written = store.append(&changes);
+            this.tell(&written);
+            written.is_ok()
         };
-        if tokio::task::spawn_blocking(write).await.is_err() {
-            log::error!("the task that writes positions has failed");
+        match tokio::task::spawn_blocking(write).await {
+            Ok(written) => written,
+            Err(_) => {
+                log::error!("the task that writes positions has failed");
+                false
+            }
         }
     }
+
+    fn tell(&self, written: &io::Result<()>) {
+        let failed_before = self.failing.swap(written.is_err(), Ordering::Relaxed);
+        match written {
+            Err(error) => {
+                self.health.problems.add("checkpoint_write", 1);
+                if !failed_before {
+                    log::error!(
+                        "positions cannot be written, a restart now would send lines again: \
+                         {error}; free space or fix the state directory"
+                    );
+                }
+            }
+            Ok(()) if failed_before => log::info!("positions can be written again"),
+            Ok(()) => {}
+        }
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store<F>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+#[cfg(test)]
+mod tests;

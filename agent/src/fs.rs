@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::fs::{FallocateFlags, AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::source::file::identity::{Identity, Shape};
@@ -195,6 +195,15 @@ pub(crate) trait StateFs: Clone + Debug + Send + 'static {
     /// Those of `write(2)`; above all a full disk.
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
 
+    /// Asks for room for `bytes` more at the end, without making the file longer, so that writing
+    /// them cannot fail for want of it. A file system that cannot promise it promises nothing.
+    ///
+    /// # Errors
+    /// Those of `fallocate(2)`; above all a full disk.
+    fn reserve(&self, _file: &Self::File, _bytes: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Waits until the file's content is on the disk. Its name may not be: see
     /// [`Self::sync_directory`].
     ///
@@ -363,6 +372,14 @@ impl StateFs for HostFs {
 
     fn append(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)
+    }
+
+    fn reserve(&self, file: &File, bytes: u64) -> io::Result<()> {
+        let end = file.metadata()?.len();
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, end, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

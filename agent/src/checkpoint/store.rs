@@ -1,9 +1,11 @@
 //! The log of positions on disk: one writer, appended to, synced, compacted.
 //!
 //! A compact log is written beside the old one, synced, renamed over it, and the directory is
-//! synced, so that a crash at any moment leaves one of the two whole. If an append fails (a full
-//! disk), what is on disk may end in half a frame; then nothing is appended to it any more, and
-//! every later commit tries to write a compact log instead until one succeeds.
+//! synced, so that a crash at any moment leaves one of the two whole. Room is reserved ahead, so
+//! that a disk that becomes full does not stop the next commits. If an append fails all the same,
+//! what is on disk may end in half a frame; then nothing is appended to it any more, and every later
+//! commit tries to write a compact log instead until one succeeds. A disk that is full at the start
+//! is met the same way: the agent delivers, and its positions follow when there is room.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,9 @@ const LOCK_NAME: &str = "agent.lock";
 const COMPACT_FACTOR: u64 = 8;
 /// Smaller logs are read in a moment.
 const COMPACT_BYTES_MIN: u64 = 256 * 1024;
+/// Room that is asked for ahead: more than a thousand positions, enough for a while in which
+/// somebody can free space.
+const RESERVE_BYTES: u64 = 64 * 1024;
 
 /// Where positions are kept.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ struct Disk<F: StateFs> {
     log: Option<F::File>,
     bytes: u64,
     compact_bytes: u64,
+    /// Bytes of the log for which there is room.
+    reserved: u64,
     _lock: F::Lock,
 }
 
@@ -81,11 +88,21 @@ impl<F: StateFs> Store<F> {
                 log: None,
                 bytes: 0,
                 compact_bytes: 0,
+                reserved: 0,
                 _lock: lock,
             });
-            store.compact().map_err(unusable)?;
+            match store.compact() {
+                Err(error) if !is_full(&error) => return Err(unusable(error)),
+                _ => {}
+            }
         }
         Ok((store, bad))
+    }
+
+    /// Whether the disk knows what [`Self::snapshot`] says. If not, an append of nothing tries to
+    /// tell it.
+    pub(crate) fn is_written(&self) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.log.is_some())
     }
 
     /// What the disk knows.
@@ -101,28 +118,42 @@ impl<F: StateFs> Store<F> {
         for change in changes {
             self.snapshot.apply(change);
         }
-        let Some(disk) = &mut self.disk else {
+        let Some(disk) = &self.disk else {
             return Ok(());
         };
         let due = disk.bytes > COMPACT_BYTES_MIN.max(disk.compact_bytes * COMPACT_FACTOR);
-        match &mut disk.log {
-            Some(log) if !due => {
-                let mut frames = Vec::new();
-                for change in changes {
-                    encode(change, &mut frames);
-                }
-                let written = self
-                    .fs
-                    .append(log, &frames)
-                    .and_then(|()| self.fs.sync(log));
-                if written.is_err() {
-                    disk.log = None;
-                }
-                disk.bytes += frames.len() as u64;
-                written
+        if due || disk.log.is_none() {
+            match self.compact() {
+                // A log that can be appended to is better than none, however long it is.
+                Err(_) if self.is_written() => {}
+                other => return other,
             }
-            _ => self.compact(),
         }
+        self.add(changes)
+    }
+
+    /// Adds frames to the log.
+    fn add(&mut self, changes: &[Change]) -> io::Result<()> {
+        let Some((disk, mut log)) = self.disk.as_mut().and_then(|disk| {
+            let log = disk.log.take()?;
+            Some((disk, log))
+        }) else {
+            return Ok(());
+        };
+        let mut frames = Vec::new();
+        for change in changes {
+            encode(change, &mut frames);
+        }
+        self.fs.append(&mut log, &frames)?;
+        self.fs.sync(&log)?;
+        disk.bytes += frames.len() as u64;
+        if disk.bytes + RESERVE_BYTES / 2 > disk.reserved
+            && self.fs.reserve(&log, RESERVE_BYTES).is_ok()
+        {
+            disk.reserved = disk.bytes + RESERVE_BYTES;
+        }
+        disk.log = Some(log);
+        Ok(())
     }
 
     /// Replaces the log by the shortest one that says the same.
@@ -136,10 +167,15 @@ impl<F: StateFs> Store<F> {
         }
         let path = disk.directory.join(LOG_NAME);
         let beside = path.with_extension("new");
-        disk.log = None;
         let mut log = self.fs.create(&beside)?;
         self.fs.append(&mut log, &frames)?;
+        disk.reserved = match self.fs.reserve(&log, RESERVE_BYTES) {
+            Ok(()) => frames.len() as u64 + RESERVE_BYTES,
+            Err(_) => 0,
+        };
         self.fs.sync(&log)?;
+        // From here on the old log may have no name any more.
+        disk.log = None;
         self.fs.rename(&beside, &path)?;
         self.fs.sync_directory(&disk.directory)?;
         disk.log = Some(log);
@@ -147,6 +183,12 @@ impl<F: StateFs> Store<F> {
         disk.compact_bytes = disk.bytes;
         Ok(())
     }
+}
+
+/// Whether an error goes away when somebody frees space.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// What a log says, and how many bytes of it could not be read.
