@@ -166,13 +166,11 @@ impl<F: StateFs> Committer<F> {
             this.tell(&written);
             written.is_ok()
         };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(written) => written,
-            Err(_) => {
-                log::error!("the task that writes positions has failed");
-                false
-            }
-        }
+        let written = tokio::task::spawn_blocking(write).await;
+        written.unwrap_or_else(|_| {
+            log::error!("the task that writes positions has failed");
+            false
+        })
     }
 
     fn tell(&self, written: &io::Result<()>) {

@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FallocateFlags, AtFlags, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::source::file::identity::{Identity, Shape};

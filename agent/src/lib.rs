@@ -13,11 +13,13 @@ pub mod config;
 mod deadletter;
 mod derive;
 mod dry_run;
+mod ending;
 mod estimate;
 mod fs;
 pub mod glob;
 pub mod health;
 mod identity;
+mod lifecycle;
 pub mod logs;
 mod metrics;
 mod record;
@@ -28,6 +30,7 @@ mod source;
 mod sys;
 mod systemd;
 mod ticker;
+mod unsent;
 
 use std::io;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_core::shutdown::{self, Trigger};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use api::Api;
@@ -81,6 +84,14 @@ pub enum RunError {
     /// A part ended that should not have.
     #[error("the road of {0} ended by itself; this is a defect of the agent")]
     Ended(&'static str),
+    /// With [`RunOptions::once`]: nothing moved any more.
+    #[error("nothing was accepted for {} seconds; {bytes} bytes of the files are left and are sent by the next run", waited.as_secs())]
+    Stalled {
+        /// How long nothing moved.
+        waited: Duration,
+        /// What is left in the files.
+        bytes: u64,
+    },
 }
 
 /// Runs until a signal, the end of [`RunOptions::run_for`], or the end of the work with
@@ -101,7 +112,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let (host, known) = watch::channel(host);
     let (logs_stop, logs_shutdown) = shutdown::channel();
     let (metrics_stop, metrics_shutdown) = shutdown::channel();
-    let asking = tokio::spawn(identity::keep_asking(imds, host, logs_shutdown.clone()));
+    // Both end when this is dropped.
+    let mut aside = JoinSet::new();
+    aside.spawn(lifecycle::watch(imds.clone(), logs_stop.announcer()));
+    aside.spawn(identity::keep_asking(imds, host, logs_shutdown.clone()));
 
     let world = World {
         api: Arc::clone(&api),
@@ -127,9 +141,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let watchdog = systemd::watchdog();
     systemd::ready();
     let ended = if options.once {
-        roads
-            .once(|| world.start_metrics(&config, metrics_shutdown))
-            .await
+        let once = roads.once(|| world.start_metrics(&config, metrics_shutdown));
+        ending::unless_stalled(once, &health, config.agent.drain_timeout).await
     } else {
         let metrics = world.start_metrics(&config, metrics_shutdown);
         let roads = Roads { metrics, ..roads };
@@ -137,13 +150,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
             .follow(options.run_for, config.agent.drain_timeout)
             .await
     };
-    asking.abort();
     if let Some(watchdog) = watchdog {
         watchdog.abort();
     }
     if let Api::DryRun(dry) = &*api {
         dry.summary();
     }
+    let ended = ending::tell_unsent(&config, options, ended).await;
     farewell(&health);
     ended
 }
@@ -170,6 +183,9 @@ impl World {
         } else {
             Persistence::Directory(directory)
         };
+        if !self.dry_run {
+            unsent::tell(&config.agent.state_dir);
+        }
         let (api, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
         let seed = fastrand::u64(..);
         logs::start(

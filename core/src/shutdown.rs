@@ -4,13 +4,15 @@
 //! drained. So there is one [`Trigger`] for the process and one [`Shutdown`] for each source. What
 //! is downstream may hear one thing: that the end is near, so that it holds nothing back ([`Hurry`]).
 
+use std::sync::{Arc, Weak};
+
 use tokio::sync::watch;
 
 /// Makes a connected pair.
 #[must_use]
 pub fn channel() -> (Trigger, Shutdown) {
     let (sender, receiver) = watch::channel(Phase::Running);
-    (Trigger(sender), Shutdown(receiver))
+    (Trigger(Arc::new(sender)), Shutdown(receiver))
 }
 
 /// How near the end is.
@@ -25,7 +27,7 @@ enum Phase {
 /// Asks every [`Shutdown`] of the pair to stop. Dropping it asks as well, so that a wiring
 /// function that fails half-way leaves no source running.
 #[derive(Debug)]
-pub struct Trigger(watch::Sender<Phase>);
+pub struct Trigger(Arc<watch::Sender<Phase>>);
 
 impl Trigger {
     /// Asks all sources to stop. Asking twice is harmless.
@@ -33,14 +35,29 @@ impl Trigger {
         self.0.send_replace(Phase::Stop);
     }
 
-    /// Says that the end is near: nothing is to be held back any more. Sources go on.
+    /// Who may say that the end is near, and nothing else. It does not keep the sources alive.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        Announcer(Arc::downgrade(&self.0))
+    }
+}
+
+/// Says that the end is near.
+#[derive(Clone, Debug)]
+pub struct Announcer(Weak<watch::Sender<Phase>>);
+
+impl Announcer {
+    /// Nothing is to be held back any more. Sources go on.
     pub fn hurry(&self) {
-        self.0.send_if_modified(|phase| {
-            *phase == Phase::Running && {
-                *phase = Phase::Hurry;
-                true
-            }
-        });
+        if let Some(sender) = self.0.upgrade() {
+            sender.send_if_modified(|phase| {
+                let running = *phase == Phase::Running;
+                if running {
+                    *phase = Phase::Hurry;
+                }
+                running
+            });
+        }
     }
 }
 
@@ -120,11 +137,11 @@ mod tests {
     async fn an_end_that_is_near_stops_no_source() {
         let (trigger, mut source) = channel();
         let mut hurry = source.hurry();
-        trigger.hurry();
+        trigger.announcer().hurry();
         hurry.asked().await;
         assert!(!source.is_requested());
         trigger.request();
-        trigger.hurry();
+        trigger.announcer().hurry();
         source.requested().await;
     }
 

@@ -82,7 +82,7 @@ async fn what_is_held_leaves_at_once_when_the_end_is_near() {
     tokio::time::sleep(FLUSH).await;
     road.send(&["one"]).await;
     tokio::time::sleep(Duration::from_millis(1)).await;
-    road.trigger.hurry();
+    road.trigger.announcer().hurry();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(messages(&fake), ["one"]);
     road.send(&["two"]).await;
