@@ -9,6 +9,7 @@
 //! be a range of it (decoded or rewritten text) is copied, into one buffer per chunk.
 
 pub(crate) mod filter;
+pub(crate) mod redact;
 pub(crate) mod refine;
 pub(crate) mod timestamp;
 

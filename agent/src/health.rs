@@ -23,6 +23,8 @@ pub struct Health {
     pub events_rejected: Tally,
     /// Events that the configuration leaves out, by reason.
     pub events_dropped: Tally,
+    /// What was replaced in events before they were sent, by kind.
+    pub redactions: Tally,
     /// Metric datums that CloudWatch accepted.
     pub datums_sent: Counter,
     /// Metric datums that were dropped, by reason.

@@ -410,6 +410,7 @@ fn farewell(health: &Health) {
         ("dropped datums", &health.datums_dropped),
         ("rejected events", &health.events_rejected),
         ("events left out", &health.events_dropped),
+        ("redactions", &health.redactions),
         ("problems", &health.problems),
     ] {
         for (reason, count) in tally.snapshot() {

@@ -85,6 +85,12 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Regular expressions of which one must match the text of an event, as it is in the file, for it to be sent. What is left out is counted as `filtered` in `events_dropped`.";
     "logs.file.exclude_lines", "pattern or list of patterns", "none",
         "Regular expressions of which none may match. With `include_lines`, both must agree.";
+    "logs.file.redact", "list out of `aws_keys`, `bearer_tokens`, `card_numbers`, `emails`, `jwt`, `private_keys`, `url_passwords`", "none",
+        "What is replaced in the text of an event before it leaves the host, by `[redacted:aws_key]` and the like. Access key ids of AWS, and secret keys and session tokens behind a word that names them; what follows `Bearer`, or `Basic` in an authorization header; card numbers of the large networks whose check digit holds; e-mail addresses; JSON web tokens; private keys in PEM, in one event, or row by row as far as BEGIN or END is read at once with the rows (best effort); passwords in URLs. Counted by kind. An event that cannot be redacted as it should is replaced whole by `[redacted:event]`. Dead letters hold the redacted text; the file itself and the positions are untouched.";
+    "logs.file.redact_pattern.pattern", "pattern", "required",
+        "In a table `[[logs.file.redact_pattern]]`: a regular expression of your own to replace, after `redact`. It must not match an empty text.";
+    "logs.file.redact_pattern.replace", "string", "`\"[redacted]\"`",
+        "What a match becomes. `$1` and `${name}` stand for its groups.";
     "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
         "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",

@@ -6,6 +6,7 @@
 use plimsoll_core::clock::UnixMillis;
 
 use crate::derive::filter::Filter;
+use crate::derive::redact::{Kind, Redactor, Replaced, key_rows, tag};
 use crate::derive::timestamp::{OutOfWindow, Resolver, Timestamps};
 use crate::derive::{Events, Text};
 use crate::record::Line;
@@ -17,6 +18,8 @@ pub(crate) struct Refiner {
     pub(crate) timestamps: Option<Timestamps>,
     /// Which events are sent.
     pub(crate) filter: Filter,
+    /// What is replaced in their texts.
+    pub(crate) redactor: Option<Redactor>,
 }
 
 /// Two refiners are the same if they were configured the same; patterns show their text.
@@ -35,6 +38,8 @@ pub(crate) struct Refined {
     pub(crate) timestamp_missing: u64,
     /// Events whose stamp CloudWatch Logs would refuse, and which got the time of reading.
     pub(crate) timestamp_out_of_window: u64,
+    /// What was replaced.
+    pub(crate) replaced: Replaced,
 }
 
 impl Refined {
@@ -44,8 +49,9 @@ impl Refined {
     }
 
     /// What was not as it should be.
-    pub(crate) fn problems(&self) -> [(&'static str, u64); 2] {
+    pub(crate) fn problems(&self) -> [(&'static str, u64); 3] {
         [
+            ("redaction_failed", self.replaced.whole),
             ("timestamp_missing", self.timestamp_missing),
             ("timestamp_out_of_window", self.timestamp_out_of_window),
         ]
@@ -55,16 +61,22 @@ impl Refined {
 impl Refiner {
     /// Whether there is nothing to do.
     pub(crate) fn is_idle(&self) -> bool {
-        self.timestamps.is_none() && self.filter.is_empty()
+        self.timestamps.is_none() && self.filter.is_empty() && self.redactor.is_none()
     }
 
     /// Works on the events that were found in `raw`, which was read at `now`.
     pub(crate) fn refine(&self, raw: &[u8], now: UnixMillis, events: &mut Events) -> Refined {
         let found = std::mem::take(&mut events.lines);
         let text = events.text.take();
+        let source = text.as_ref().map_or(raw, |text| &text.bytes);
+        let keys = self
+            .redactor
+            .as_ref()
+            .filter(|redactor| redactor.wants_keys());
+        let rows = keys.and_then(|_| key_rows(source, &found));
         let mut pass = Pass {
             refiner: self,
-            source: text.as_ref().map_or(raw, |text| &text.bytes),
+            source,
             now,
             resolver: self
                 .timestamps
@@ -81,7 +93,8 @@ impl Refiner {
                 Some(text) => text.starts.get(index).copied().unwrap_or_default(),
                 None => line.start,
             };
-            pass.event(line, start);
+            let row = rows.as_ref().and_then(|rows| rows.get(index)).copied();
+            pass.event(line, start, row.unwrap_or_default());
         }
         let Pass {
             lines,
@@ -115,12 +128,41 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn event(&mut self, mut line: Line, start: u32) {
+    /// Takes one event, which begins at `start` of what was read. A `row` of a private key is
+    /// replaced whole.
+    fn event(&mut self, mut line: Line, start: u32, row: bool) {
         let text = self.text(&line);
         line.time = self.time(text, line.time);
         if !self.refiner.filter.admits(text) {
             self.refined.filtered += 1;
             return;
+        }
+        let redacted = match &self.refiner.redactor {
+            Some(_) if row => {
+                self.refined.replaced.add(Kind::PrivateKeys);
+                Some(tag(Kind::PrivateKeys).to_vec())
+            }
+            Some(redactor) => redactor.redact(text, &mut self.refined.replaced),
+            None => None,
+        };
+        self.keep(line, start, redacted.as_deref());
+    }
+
+    /// Keeps an event, and what it says instead of its text in the source. The first one that says
+    /// something else makes a copy of all.
+    fn keep(&mut self, mut line: Line, start: u32, said: Option<&[u8]>) {
+        if said.is_some() && self.written.is_none() {
+            let mut written = Vec::with_capacity(self.source.len());
+            let mut lines = std::mem::take(&mut self.lines);
+            for line in &mut lines {
+                *line = append(&mut written, self.text(line), line.time);
+            }
+            self.lines = lines;
+            self.written = Some(written);
+        }
+        let text = self.text(&line);
+        if let Some(written) = &mut self.written {
+            line = append(written, said.unwrap_or(text), line.time);
         }
         self.lines.push(line);
         self.starts.push(start);
@@ -153,6 +195,18 @@ impl<'a> Pass<'a> {
         };
         self.before = Some(time);
         time
+    }
+}
+
+/// Writes a text behind the others; gives where it is. Texts of a turn are a few megabytes at most.
+fn append(written: &mut Vec<u8>, text: &[u8], time: UnixMillis) -> Line {
+    let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let start = narrow(written.len());
+    written.extend_from_slice(text);
+    Line {
+        start,
+        len: narrow(text.len()),
+        time,
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use plimsoll_core::config::{Field, Section};
-use regex::bytes::RegexSet;
+use regex::bytes::{Regex, RegexSet};
 
 use crate::derive::Refiner;
 use crate::derive::filter::{Filter, compile};
+use crate::derive::redact::{Custom, KINDS, Kind, Redactor};
 use crate::derive::timestamp::{Format, KNOWN, OutOfWindow, SEARCH_BYTES, Timestamps};
 
 /// A stamp further behind is none that a person would look for; every byte is looked at.
@@ -23,6 +24,7 @@ pub(super) fn read(file: &mut Section<'_>) -> Option<Arc<Refiner>> {
             include: patterns(file, "include_lines"),
             exclude: patterns(file, "exclude_lines"),
         },
+        redactor: redactor(file),
     };
     (!refiner.is_idle()).then(|| Arc::new(refiner))
 }
@@ -123,4 +125,67 @@ fn bad_pattern(file: &Section<'_>, field: &Field<String>, error: &regex::Error) 
         "expected a regular expression as the Rust crate regex knows it: without look-around and \
          back-references",
     );
+}
+
+fn redactor(file: &mut Section<'_>) -> Option<Redactor> {
+    let words = || KINDS.iter().map(|(word, _)| *word);
+    let mut kinds: Vec<Kind> = Vec::new();
+    for field in file.take_strings("redact") {
+        match KINDS.iter().find(|(word, _)| *word == field.value) {
+            Some((_, kind)) if !kinds.contains(kind) => kinds.push(*kind),
+            Some(_) => {}
+            None => {
+                let all: Vec<&str> = words().collect();
+                let expected = format!("expected out of: {}", all.join(", "));
+                let found = format!("found \"{}\"", field.value);
+                file.reject_near(&field, &found, &expected, &field.value, words());
+            }
+        }
+    }
+    let mut custom = Vec::new();
+    for mut section in file.take_sections("redact_pattern") {
+        custom.extend(own_pattern(&mut section));
+        section.finish();
+    }
+    if kinds.is_empty() && custom.is_empty() {
+        return None;
+    }
+    Redactor::new(kinds, custom).ok()
+}
+
+/// One `[[logs.file.redact_pattern]]`.
+fn own_pattern(section: &mut Section<'_>) -> Option<Custom> {
+    let pattern = pattern(section, "pattern");
+    let replace = section.take_string("replace");
+    let pattern = pattern?;
+    if pattern.value.is_match(b"") {
+        let found = format!("found \"{}\", which matches an empty text", pattern.value);
+        section.reject(
+            &pattern,
+            &found,
+            "expected a pattern that needs a character",
+        );
+        return None;
+    }
+    Some(Custom {
+        pattern: pattern.value,
+        replace: replace.map_or_else(|| b"[redacted]".to_vec(), |text| text.value.into_bytes()),
+    })
+}
+
+/// A pattern that must be there.
+fn pattern(section: &mut Section<'_>, key: &'static str) -> Option<Field<Regex>> {
+    let Some(field) = section.take_name(key) else {
+        if section.keys().all(|known| known != key) {
+            section.report_missing(key, "expected a regular expression");
+        }
+        return None;
+    };
+    match Regex::new(&field.value) {
+        Ok(regex) => Some(field.map(|_| regex)),
+        Err(error) => {
+            bad_pattern(section, &field, &error);
+            None
+        }
+    }
 }

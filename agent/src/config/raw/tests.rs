@@ -217,6 +217,10 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         ("aws.endpoint_urls", "[aws.endpoint_urls]\nzzz = 1\n"),
         ("logs", "[logs]\nzzz = 1\n"),
         ("logs.file", "[[logs.file]]\nzzz = 1\n"),
+        (
+            "logs.file.redact_pattern",
+            "[[logs.file]]\n[[logs.file.redact_pattern]]\nzzz = 1\n",
+        ),
         ("metrics", "[metrics]\nzzz = 1\n"),
         ("metrics.disk", "[metrics.disk]\nzzz = 1\n"),
         ("metrics.diskio", "[metrics.diskio]\nzzz = 1\n"),

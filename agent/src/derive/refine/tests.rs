@@ -128,3 +128,60 @@ fn refiners_are_the_same_when_they_were_configured_the_same() {
     assert_ne!(of("a"), of("b"));
     assert_ne!(stamped(OutOfWindow::Keep), stamped(OutOfWindow::Now));
 }
+
+#[test]
+fn a_redacted_event_keeps_its_place_and_its_neighbours() {
+    let refiner = Refiner {
+        redactor: Some(Redactor::new(vec![Kind::Emails], Vec::new()).unwrap()),
+        filter: filter(&[], &["drop"]),
+        ..Refiner::default()
+    };
+    let raw = b"first\ndrop\nfrom a@example.com\nlast\n";
+    let mut events = framed(raw);
+    let told = refiner.refine(raw, NOW, &mut events);
+    let expected = [(0, "first"), (11, "from [redacted:email]"), (30, "last")];
+    let expected = expected.map(|(start, text)| (start, text.to_owned()));
+    assert_eq!(said(raw, &events), expected);
+    assert!(
+        !events
+            .text
+            .unwrap()
+            .bytes
+            .windows(7)
+            .any(|part| part == b"example")
+    );
+    let count = told.replaced.counts().find(|(kind, _)| *kind == "emails");
+    assert_eq!(count, Some(("emails", 1)));
+
+    let clean = b"nothing here\n";
+    let mut events = framed(clean);
+    refiner.refine(clean, NOW, &mut events);
+    assert!(events.text.is_none(), "clean text is not copied");
+}
+
+#[test]
+fn rows_of_a_private_key_are_replaced_when_begin_or_end_was_read_with_them() {
+    let refiner = Refiner {
+        redactor: Some(Redactor::new(vec![Kind::PrivateKeys], Vec::new()).unwrap()),
+        ..Refiner::default()
+    };
+    let check = |raw: &str, expected: &[&str]| {
+        let mut events = framed(raw.as_bytes());
+        refiner.refine(raw.as_bytes(), NOW, &mut events);
+        let said = said(raw.as_bytes(), &events);
+        let texts: Vec<&str> = said.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, expected);
+    };
+    let key = "[redacted:private_key]";
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+    check(
+        &format!("a\n{begin}\nMIIE+/\nGET /x ok\nabc=\n{end}\nword\n"),
+        &["a", key, key, "GET /x ok", key, end, "word"],
+    );
+    check(&format!("{begin}\nMIIE\n"), &[key, key]);
+    check(
+        &format!("a line\nMIIE\nabc=\n{end}\n"),
+        &["a line", key, key, end],
+    );
+    check("MIIE\nabc=\n", &["MIIE", "abc="]);
+}

@@ -294,6 +294,11 @@ impl<F: LogFs> Reader<F> {
                 health.events_dropped.add(reason, count);
             }
         }
+        for (kind, count) in turn.refined.replaced.counts() {
+            if count > 0 {
+                health.redactions.add(kind, count);
+            }
+        }
         for (reason, count) in turn.refined.problems() {
             if count > 0 && health.problems.add(reason, count) {
                 log::info!(reason = reason; "not all events are as the configuration expects them");

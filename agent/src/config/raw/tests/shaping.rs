@@ -53,3 +53,25 @@ fn every_pattern_that_is_wrong_is_told_at_its_own_place() {
         ],
     );
 }
+
+#[test]
+fn mistakes_about_redaction_are_told_with_place_and_remedy() {
+    check(
+        FILE,
+        &[
+            (
+                "redact = [\"jwt\", \"email\"]",
+                ":4:18: logs.file[0].redact[1]: found \"email\", expected out of: aws_keys",
+            ),
+            ("redact = [\"email\"]", "did you mean `emails`?"),
+            (
+                "[[logs.file.redact_pattern]]\nreplace = \"x\"",
+                "logs.file[0].redact_pattern[0].pattern: missing",
+            ),
+            (
+                "[[logs.file.redact_pattern]]\npattern = \"a*\"",
+                ":5:11: logs.file[0].redact_pattern[0].pattern: found \"a*\", which matches an empty",
+            ),
+        ],
+    );
+}
