@@ -7,6 +7,7 @@
 //! place of each path, which `validate` and `run` make.
 
 mod check;
+mod framing;
 mod keys;
 #[cfg(test)]
 mod manual;
@@ -21,6 +22,7 @@ use plimsoll_aws::{LogClass, LogGroup, Settings};
 use plimsoll_core::config::{Document, Problems};
 
 pub use check::{Check, Depth, run_checks};
+pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use keys::KEYS;
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
@@ -136,6 +138,8 @@ pub struct FileTemplate {
     pub stream: Template,
     /// See [`FileTarget`].
     pub(crate) refiner: Option<Arc<Refiner>>,
+    /// See [`FileTarget::framing`].
+    pub framing: Framing,
 }
 
 impl LogsTemplate {
@@ -153,6 +157,7 @@ impl LogsTemplate {
             },
             stream: file.stream.fill(&value),
             refiner: file.refiner.clone(),
+            framing: file.framing.clone(),
         });
         LogsConfig {
             files: files.collect(),
@@ -219,6 +224,8 @@ pub struct FileTarget {
     pub stream: String,
     /// What is done with each event before it is sent; `None` if nothing.
     pub(crate) refiner: Option<Arc<Refiner>>,
+    /// What its text is like, and how fast it is read.
+    pub framing: Framing,
 }
 
 /// Where reading begins.

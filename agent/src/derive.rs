@@ -8,7 +8,11 @@
 //! The rule that keeps it fast: an event is a range of the buffer that was read. Only what cannot
 //! be a range of it (decoded or rewritten text) is copied, into one buffer per chunk.
 
+pub(crate) mod encoding;
 pub(crate) mod filter;
+pub(crate) mod framing;
+pub(crate) mod lines;
+pub(crate) mod multiline;
 pub(crate) mod redact;
 pub(crate) mod refine;
 pub(crate) mod timestamp;

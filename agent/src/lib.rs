@@ -16,6 +16,8 @@ mod dry_run;
 mod ending;
 mod estimate;
 mod fs;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod glob;
 pub mod health;
 mod identity;

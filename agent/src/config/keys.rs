@@ -73,6 +73,22 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Tags of a group that is made.";
     "logs.file.kms_key", "ARN of a KMS key", "the service's own key",
         "The key that encrypts a group that is made.";
+    "logs.file.encoding", "label of the Encoding Standard", "`\"utf-8\"`",
+        "What the bytes of the files mean: `utf-16` (by byte order mark, else little-endian), `utf-16le`, `utf-16be`, `iso-8859-1`, `windows-1252`, `shift_jis`, `gb18030`, `euc-kr`, `big5` and all others of <https://encoding.spec.whatwg.org/#names-and-labels>. Events are UTF-8; what cannot be decoded becomes U+FFFD and is counted as `invalid_text`. A byte order mark at the start is taken off.";
+    "logs.file.rate_limit", "size, 1KiB to 1GiB", "none",
+        "Bytes of each file that are read in a second, after a burst of one second. What is beyond it waits in the file and nothing is dropped; `rate_limited` in the agent's problems counts how often a file had to wait. A limit below what is written in the long run falls ever further behind.";
+    "logs.file.multi_line.mode", "`java`, `python`, `go`, `node`, `dotnet`, `rust` or `indent`, or a list of them", "none",
+        "Keeps the lines of a stack trace, or with `indent` lines that begin with a space or a tab, together in one event. Can be written in short as `multi_line = \"java\"`. Only one of `mode`, `start` and `continuation` may be given; without any of them each line is an event. A trace begins with its own first line; to keep it together with the record that was logged before it, use `start`.";
+    "logs.file.multi_line.start", "regular expression", "none",
+        "A line that matches begins an event; lines that do not belong to the one before. It is matched on the decoded line without its end.";
+    "logs.file.multi_line.continuation", "regular expression", "none",
+        "A line that matches belongs to the event before it; all others begin one.";
+    "logs.file.multi_line.max_bytes", "size, 1KiB to 1048550 bytes", "what an event may hold",
+        "An event that would grow beyond it is sent as it is, counted as `multi_line_cut`, and goes on as another one.";
+    "logs.file.multi_line.max_lines", "whole number, 2 to 1000000", "`5000`",
+        "The same for its lines.";
+    "logs.file.multi_line.timeout", "duration, 100ms to 10m", "`\"5s\"`",
+        "How long a file must be quiet before its last event is taken for complete. Until then it waits in the file.";
     "logs.file.timestamp", "`rfc3339`, `epoch`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a format", "the time of reading",
         "Where the time of an event stands in it. A format is written with `%Y %y %m %B %b %h %d %e %j %A %a %H %k %I %l %M %S %f %.f %p %Z %z %s %F %D %T %R %%`, numbers also with `-` as in `%-d`: all that the amazon-cloudwatch-agent knows and more. Names of months and days are English, in full or of three letters; a number may have one digit, or a space instead of a zero; `%f` is one to nine digits after a point or a comma, `%.f` the same or nothing; `%z` is `Z`, `+hh`, `+hhmm` or `+hh:mm`. `epoch` tells seconds, milliseconds, microseconds and nanoseconds since 1970 apart by the number of digits (9 to 19). Without a year the latest one is meant that puts the event at most a day ahead; without a day, the latest one that puts it at most two hours ahead. An event without a stamp gets that of the event before it in the same read, else the time of reading; both are counted as `timestamp_missing`.";
     "logs.file.time_zone", "`Local`, `UTC` or a name of the tz database such as `Europe/Zurich`", "`\"Local\"`",

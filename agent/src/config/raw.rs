@@ -3,6 +3,7 @@
 //! Every key that is read here stands in [`super::KEYS`]; a test compares the two.
 
 mod destination;
+mod framing;
 mod logs;
 mod metrics;
 mod shaping;

@@ -28,7 +28,7 @@ fn config(logs: &Path) -> LogsConfig {
                 ..LogGroup::default()
             },
             stream: "{file_name}".to_owned(),
-            refiner: None,
+            ..FileTarget::default()
         }],
         in_flight_bytes_max: 1 << 20,
         flush_interval: Duration::from_millis(200),

@@ -6,8 +6,8 @@
 //! round at a time.
 
 mod discover;
+mod framing;
 pub(crate) mod identity;
-mod lines;
 mod reader;
 mod tail;
 mod watch;
@@ -69,6 +69,7 @@ impl<F: LogFs> Source<F> {
             if left.is_none() && shutdown.is_requested() {
                 left = Some(last_bytes_max);
                 reader.look_once_more(Instant::now());
+                reader.flush_waiting();
             }
             let begun = Instant::now();
             let Some((back, round)) = in_background(reader, begun).await else {

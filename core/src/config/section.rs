@@ -61,6 +61,13 @@ impl<'d> Section<'d> {
         self.table.keys().map(|key| &**key.get_ref())
     }
 
+    /// Whether `key` holds a table, for keys that have a short form as well.
+    #[must_use]
+    pub fn holds_table(&self, key: &str) -> bool {
+        let mut items = self.table.iter();
+        items.any(|(name, value)| &**name.get_ref() == key && value.get_ref().as_table().is_some())
+    }
+
     /// A string.
     pub fn take_string(&mut self, key: &'static str) -> Option<Field<String>> {
         self.take(key, "expected a string", |value| {

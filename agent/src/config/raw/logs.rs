@@ -82,6 +82,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
     let start = file.take_choice("start", &STARTS).unwrap_or_default();
     let destination = Destination::take(file);
     let refiner = shaping::read(file);
+    let framing = super::framing::read(file);
     let values = |globs: Vec<Field<String>>| globs.into_iter().map(|glob| glob.value).collect();
     if include.is_empty() {
         return None;
@@ -95,6 +96,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
         settings: destination.settings,
         stream: destination.stream,
         refiner,
+        framing,
     })
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{FileTarget, StartPosition};
+use crate::config::{FileTarget, Framing, StartPosition};
 use crate::derive::Refiner;
 use crate::fs::{LogFs, Stat};
 use crate::glob::walk::{Found, Interest, Route, walk};
@@ -26,6 +26,8 @@ pub(crate) struct Target {
     /// Names the target in the checkpoint: its globs, not its group, so that sending elsewhere
     /// does not lose the position.
     pub(crate) key: u64,
+    /// How its files are framed, shared by all of them.
+    pub(crate) framing: Arc<Framing>,
     include: Vec<PathGlob>,
     exclude: Vec<PathGlob>,
 }
@@ -53,6 +55,7 @@ impl Targets {
                 include: read(&config.include)?,
                 exclude: read(&config.exclude)?,
                 key: key(&config),
+                framing: Arc::new(config.framing.clone()),
                 config,
             })
         });

@@ -5,6 +5,7 @@
 //! caller waits; so the runtime never waits for a disk, and no thread exists per file.
 
 mod descriptors;
+mod due;
 mod follow;
 mod rotate;
 mod sweep;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::time::Instant;
+
+use due::Due;
+pub(crate) use due::Rate;
 
 use crate::checkpoint::Ledger;
 use crate::fs::access::explain;
@@ -80,6 +84,8 @@ pub(crate) struct Reader<F: LogFs> {
     descriptors_max: usize,
     /// Files that wait for a turn, in order.
     turns: VecDeque<FileId>,
+    /// Files that wait for a time.
+    due: Due,
     streams: HashMap<(String, String), Arc<Stream>>,
     stream_numbers: u64,
     buffers: Arc<Buffers>,
@@ -144,6 +150,7 @@ impl<F: LogFs> Reader<F> {
             open: BTreeSet::new(),
             descriptors_max: DESCRIPTORS_MAX,
             turns: VecDeque::new(),
+            due: Due::default(),
             streams: HashMap::new(),
             stream_numbers: 0,
             buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
@@ -192,6 +199,7 @@ impl<F: LogFs> Reader<F> {
             }
             self.sweep_due = now + self.timing.sweep;
         }
+        self.take_due(now);
         self.tell_time();
         let mut chunks = Vec::new();
         let (mut read, mut passed) = (0, 0);
@@ -223,13 +231,16 @@ impl<F: LogFs> Reader<F> {
         if passed > 0 {
             wake = wake.min(now + STUCK_WAIT);
         }
+        if let Some(due) = self.next_due() {
+            wake = wake.min(due);
+        }
         if let Some(due) = self.watch.as_ref().and_then(Watch::poll_due) {
             wake = wake.min(due);
         }
         Round {
             chunks,
             more: self.turns.len() > passed,
-            drained: self.turns.is_empty(),
+            drained: self.turns.is_empty() && !self.any_rests(),
             wake,
             opened,
         }
@@ -244,6 +255,9 @@ impl<F: LogFs> Reader<F> {
             && tail.stream.unsent_bytes() >= STUCK_BYTES_MAX
         {
             return None;
+        }
+        if self.rests(id, now) {
+            return Some(Turn::default());
         }
         let opened = self.open_again(id, now);
         let Some(tail) = self.tails.get_mut(&id) else {
@@ -267,6 +281,8 @@ impl<F: LogFs> Reader<F> {
                 self.ledger.grow(id, tail.head);
             }
         }
+        self.note(id, turn.read, now);
+        let tail = self.tails.get_mut(&id)?;
         if turn.replaced {
             self.restart(id, now);
         } else if turn.more {
@@ -312,6 +328,9 @@ impl<F: LogFs> Reader<F> {
         }
         if turn.splits > 0 && health.problems.add("line_split", turn.splits) {
             log::info!("lines longer than an event may be are sent in parts");
+        }
+        if turn.cuts > 0 && health.problems.add("multi_line_cut", turn.cuts) {
+            log::info!("events of several lines that are too long are sent in parts");
         }
         for oddity in turn.oddities.iter().flatten() {
             health.problems.add(oddity, 1);

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use plimsoll_core::clock::UnixMillis;
 use tokio::time::Instant;
 
+use crate::derive::framing::{Ending, Framed, Input};
 use crate::derive::{Events, Refined, Refiner};
 use crate::fs::LogFs;
 use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
+use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{HEAD_BYTES, Head, Identity, Shape, guard_holds};
-use crate::source::file::lines::{UNFINISHED_MAX, frame};
+use crate::source::file::reader::Rate;
 
 /// What one turn reads. 128 KiB amortises a system call well and still fits the second-level
 /// cache together with what framing needs.
@@ -68,6 +70,12 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) last: bool,
     /// Whether invalid UTF-8 and NULs in it were counted.
     pub(crate) told: [bool; 2],
+    /// How its bytes become events.
+    pub(crate) framing: FileFraming,
+    /// What of its rate limit is used up.
+    pub(crate) rate: Rate,
+    /// When its last event is sent, which may go on.
+    pub(crate) event_due: Option<Instant>,
 }
 
 /// What a chunk is made of, with its text if that is not what was read.
@@ -88,6 +96,8 @@ pub(crate) struct Turn {
     pub(crate) empty: u64,
     /// Parts of long lines, beyond the first of each.
     pub(crate) splits: u64,
+    /// Events of several lines that were ended by a bound.
+    pub(crate) cuts: u64,
     /// What the lines are that may surprise a reader: counted once per file.
     pub(crate) oddities: [Option<&'static str>; 2],
     /// What was done with events as their target wants it.
@@ -173,16 +183,19 @@ impl<F: LogFs> Tail<F> {
         time: UnixMillis,
     ) -> io::Result<(Turn, Option<Derived>)> {
         let lead = usize::from(self.guard.len);
-        let mut events = Events::default();
         let mut at_end = self.fill(fs, bytes, BUFFER_BYTES)?;
         if bytes.get(..lead).map(Guard::of) != Some(self.guard) {
             return Ok((Turn::replaced(), None));
         }
-        let mut framed = frame(bytes, lead, time, self.last && at_end, &mut events.lines);
-        if framed.end == lead && !at_end {
-            at_end = self.fill(fs, bytes, lead + UNFINISHED_MAX)?;
-            framed = frame(bytes, lead, time, self.last && at_end, &mut events.lines);
+        if let Some(file) = &self.file {
+            self.framing.look(fs, file)?;
         }
+        let mut framed = self.frame(bytes, time, shape.size, at_end);
+        if framed.end == lead && !at_end {
+            at_end = self.fill(fs, bytes, lead + self.framing.unfinished_max())?;
+            framed = self.frame(bytes, time, shape.size, at_end);
+        }
+        self.framing.found(&framed, shape.size, at_end);
         let from = self.offset;
         let found = bytes.get(lead..framed.end).unwrap_or(&[]);
         self.offset += found.len() as u64;
@@ -190,6 +203,7 @@ impl<F: LogFs> Tail<F> {
         if at_end {
             self.shape = shape;
         }
+        let mut events = framed.events;
         let refined = self.refiner.as_ref().map(|refiner| {
             let read = bytes.get(..framed.end).unwrap_or(bytes);
             refiner.refine(read, time, &mut events)
@@ -203,7 +217,8 @@ impl<F: LogFs> Tail<F> {
             skipped: (lines.is_empty() && !found.is_empty()).then_some((from, self.offset)),
             empty: framed.empty,
             splits: framed.splits,
-            oddities: self.oddities(found, utf8),
+            cuts: framed.cuts,
+            oddities: self.oddities(said, utf8, framed.invalid),
             refined: refined.unwrap_or_default(),
             ..Turn::default()
         };
@@ -228,6 +243,18 @@ impl<F: LogFs> Tail<F> {
         Ok((turn, Some((parts, text.map(|text| text.bytes)))))
     }
 
+    fn frame(&self, bytes: &[u8], time: UnixMillis, size: u64, at_end: bool) -> Framed {
+        let input = Input {
+            bytes,
+            lead: usize::from(self.guard.len),
+            offset: self.offset,
+            time,
+            ending: Ending::default(),
+            marked: None,
+        };
+        self.framing.frame(input, size, at_end, self.last)
+    }
+
     /// Reads until `bytes` holds `wanted` bytes, the guard's included. Says whether the file ended
     /// before that.
     fn fill(&self, fs: &F, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
@@ -245,13 +272,17 @@ impl<F: LogFs> Tail<F> {
         Ok(false)
     }
 
-    fn oddities(&mut self, found: &[u8], utf8: bool) -> [Option<&'static str>; 2] {
+    fn oddities(&mut self, said: &[u8], utf8: bool, replaced: bool) -> [Option<&'static str>; 2] {
         let [told_invalid, told_nul] = self.told;
-        let invalid = !utf8 && !told_invalid;
-        let nul = !told_nul && memchr::memchr(0, found).is_some();
+        let invalid = (!utf8 || replaced) && !told_invalid;
+        let nul = !told_nul && memchr::memchr(0, said).is_some();
         self.told = [told_invalid || invalid, told_nul || nul];
         [
-            invalid.then_some("invalid_utf8"),
+            invalid.then_some(if replaced {
+                "invalid_text"
+            } else {
+                "invalid_utf8"
+            }),
             nul.then_some("nul_bytes"),
         ]
     }
@@ -288,179 +319,4 @@ fn narrow(index: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fs::HostFs;
-    use crate::record::tests::stream;
-    use std::fs::OpenOptions;
-    use std::io::Write;
-    use std::path::PathBuf;
-
-    struct Followed {
-        path: PathBuf,
-        tail: Tail<HostFs>,
-        buffers: Arc<Buffers>,
-        _directory: tempfile::TempDir,
-    }
-
-    fn followed(content: &[u8]) -> Followed {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("app.log");
-        std::fs::write(&path, content).unwrap();
-        let (file, stat) = HostFs.open(&path).unwrap().unwrap();
-        let tail = Tail {
-            id: FileId(1),
-            identity: stat.identity,
-            path: Arc::from(path.as_path()),
-            stream: stream(),
-            refiner: None,
-            file: Some(file),
-            at: Arc::from(path.as_path()),
-            real: None,
-            nameless: false,
-            failures: 0,
-            offset: 0,
-            guard: Guard::default(),
-            head: Head::default(),
-            shape: Shape::default(),
-            queued: false,
-            detached: None,
-            changed: Instant::now(),
-            scan: 0,
-            last: false,
-            told: [false; 2],
-        };
-        Followed {
-            path,
-            tail,
-            buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
-            _directory: directory,
-        }
-    }
-
-    impl Followed {
-        fn append(&self, content: &[u8]) {
-            let mut file = OpenOptions::new().append(true).open(&self.path).unwrap();
-            file.write_all(content).unwrap();
-        }
-
-        fn turn(&mut self) -> Turn {
-            self.tail
-                .turn(&HostFs, UnixMillis(7), &self.buffers)
-                .unwrap()
-        }
-
-        /// All lines until there is nothing more to read.
-        fn lines(&mut self) -> Vec<Vec<u8>> {
-            let mut lines = Vec::new();
-            loop {
-                let turn = self.turn();
-                assert!(!turn.replaced);
-                if let Some(chunk) = &turn.chunk {
-                    lines.extend((0..chunk.count()).map(|line| chunk.line(line).to_vec()));
-                }
-                if !turn.more {
-                    return lines;
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_unfinished_line_waits_until_it_is_finished_or_the_last() {
-        let mut file = followed(b"one\ntw");
-        assert_eq!(file.lines(), [b"one"]);
-        assert!(file.lines().is_empty());
-        file.append(b"o\nthree");
-        assert_eq!(file.lines(), [b"two"]);
-        file.tail.last = true;
-        assert_eq!(file.lines(), [b"three"]);
-        assert_eq!(file.tail.offset, 13);
-    }
-
-    #[test]
-    fn lines_longer_than_a_turn_arrive_whole_and_the_turns_join() {
-        let mut text = Vec::new();
-        for len in [10, TURN_BYTES * 2, 5, TURN_BYTES - 3, 1_000_000, 70] {
-            text.extend(std::iter::repeat_n(b'x', len));
-            text.push(b'\n');
-        }
-        let mut file = followed(&text);
-        let lens: Vec<usize> = file.lines().iter().map(Vec::len).collect();
-        assert_eq!(lens, [10, TURN_BYTES * 2, 5, TURN_BYTES - 3, 1_000_000, 70]);
-    }
-
-    #[test]
-    fn a_huge_line_without_an_end_moves_on_in_bounded_memory() {
-        let mut file = followed(&vec![b'x'; 10_000_000]);
-        let (mut sent, mut more) = (0, true);
-        while more {
-            let turn = file.turn();
-            more = turn.more;
-            if let Some(chunk) = turn.chunk {
-                assert!(chunk.bytes.capacity() < 2 * UNFINISHED_MAX);
-                sent += (0..chunk.count())
-                    .map(|line| chunk.line(line).len())
-                    .sum::<usize>();
-            }
-        }
-        assert_eq!(sent as u64, file.tail.offset);
-        assert!(10_000_000 - sent < UNFINISHED_MAX);
-    }
-
-    #[test]
-    fn a_truncated_file_is_noticed_smaller_equal_or_larger() {
-        for anew in ["x\n", "one\nTWO\n", "another\nand more than before\n"] {
-            let mut file = followed(b"one\ntwo\n");
-            assert_eq!(file.lines().len(), 2);
-            // Some file systems keep coarse times: an explicit one makes the rewrite visible.
-            std::fs::write(&file.path, anew).unwrap();
-            let later = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
-            OpenOptions::new()
-                .append(true)
-                .open(&file.path)
-                .unwrap()
-                .set_modified(later)
-                .unwrap();
-            assert!(file.turn().replaced, "{anew:?}");
-        }
-    }
-
-    #[test]
-    fn a_few_bytes_do_not_hold_a_whole_read_buffer() {
-        let mut file = followed(b"one\n");
-        let chunk = file.turn().chunk.unwrap();
-        assert!(chunk.bytes.capacity() < 1024);
-    }
-
-    #[test]
-    fn empty_lines_are_counted_and_their_bytes_are_accounted_for() {
-        let mut file = followed(b"\n\r\n\n");
-        let turn = file.turn();
-        assert_eq!((turn.empty, turn.skipped), (3, Some((0, 4))));
-        assert!(turn.chunk.is_none());
-    }
-
-    #[test]
-    fn bytes_of_which_every_line_is_left_out_are_settled_all_the_same() {
-        let mut file = followed(b"one\ntwo\n");
-        let none = crate::derive::filter::compile(&["x".to_owned()]).unwrap();
-        let mut refiner = Refiner::default();
-        refiner.filter.include = none;
-        file.tail.refiner = Some(Arc::new(refiner));
-        let turn = file.turn();
-        assert!(turn.chunk.is_none());
-        assert_eq!((turn.skipped, turn.refined.filtered), (Some((0, 8)), 2));
-    }
-
-    #[test]
-    fn odd_bytes_are_told_once_per_file() {
-        let mut file = followed(b"a\xff\0\n");
-        assert_eq!(
-            file.turn().oddities,
-            [Some("invalid_utf8"), Some("nul_bytes")]
-        );
-        file.append(b"a\xff\0\n");
-        assert_eq!(file.turn().oddities, [None, None]);
-    }
-}
+mod tests;

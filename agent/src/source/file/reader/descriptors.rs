@@ -55,7 +55,8 @@ impl<F: LogFs> Reader<F> {
         while self.open.len() > self.descriptors_max {
             let held = self.open.iter().filter_map(|id| self.tails.get(id));
             let named = held.filter(|tail| !tail.nameless);
-            let Some(first) = named.min_by_key(|tail| (tail.queued, tail.changed)) else {
+            let rank = |tail: &&Tail<F>| (tail.queued, tail.event_due.is_some(), tail.changed);
+            let Some(first) = named.min_by_key(rank) else {
                 return;
             };
             self.rest(first.id);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use plimsoll_aws::limits::logs::NAME_CHARS_MAX;
 use tokio::time::Instant;
 
-use super::Reader;
+use super::{Rate, Reader};
 use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
 use crate::source::file::discover::Scan;
+use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::Tail;
 
@@ -230,6 +231,11 @@ impl<F: LogFs> Reader<F> {
             Arc::from(place.path)
         };
         self.by_path.insert(Arc::clone(&at), place.id);
+        let framing = self
+            .targets
+            .all()
+            .get(target)
+            .map(|target| Arc::clone(&target.framing));
         let tail = Tail {
             id: place.id,
             identity,
@@ -251,6 +257,9 @@ impl<F: LogFs> Reader<F> {
             scan: self.scans,
             last: self.once,
             told: [false; 2],
+            framing: FileFraming::new(framing.unwrap_or_default()),
+            rate: Rate::default(),
+            event_due: None,
         };
         self.followed += 1;
         self.by_number.insert(identity.number(), tail.id);

@@ -109,6 +109,8 @@ impl<F: LogFs> Reader<F> {
         tail.shape = Shape::default();
         tail.changed = now;
         tail.queued = false;
+        tail.framing = tail.framing.restarted();
+        tail.event_due = None;
         let new = tail.id;
         self.by_number.insert(tail.identity.number(), new);
         for known in self.by_path.values_mut().filter(|known| **known == id) {

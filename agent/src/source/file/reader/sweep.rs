@@ -163,7 +163,8 @@ impl<F: LogFs> Judge<'_, F> {
             }
         }
         let quiet = self.now - tail.changed;
-        (quiet >= REST_AFTER && !tail.nameless).then_some(Verdict::Quiet)
+        (quiet >= REST_AFTER && !tail.nameless && tail.event_due.is_none())
+            .then_some(Verdict::Quiet)
     }
 
     /// How a file looks, if it is to be looked at; `Ok(None)` if another file has its name.

@@ -1,6 +1,7 @@
 //! Files as they are written, rotated, truncated and found again, on a real file system.
 
 mod found;
+mod framing;
 mod odd;
 mod resting;
 mod rotation;
@@ -66,7 +67,7 @@ impl<F: LogFs> Followed<F> {
             start,
             group: LogGroup::default(),
             stream: "{file_name}".to_owned(),
-            refiner: None,
+            ..FileTarget::default()
         };
         let ledger = Arc::new(Ledger::new(known));
         let health = Arc::new(Health::default());

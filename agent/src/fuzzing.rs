@@ -1,0 +1,281 @@
+//! The pure functions that meet bytes which anyone may have written, each with what must hold for
+//! all of them. For fuzzing, and for the property tests that run the same checks; no part of the
+//! agent.
+
+use encoding_rs::Encoding;
+use plimsoll_core::clock::UnixMillis;
+use regex::bytes::Regex;
+
+use crate::config::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
+use crate::derive::encoding::{MARK_BYTES, by_mark};
+use crate::derive::framing::{Ending, Input};
+use crate::derive::multiline::State;
+use crate::record::GUARD_BYTES;
+
+/// Splits `data` into lines, arriving in pieces whose length its first byte says, and checks that
+/// every byte is in exactly one line or an end of line.
+///
+/// # Panics
+/// When a byte is in no line, or in two.
+pub fn splitter(data: &[u8]) {
+    let (first, text) = data.split_first().unwrap_or((&0, &[]));
+    let read = read_in_steps(&Framing::default(), text, usize::from(*first) + 1, true);
+    read.assert_conserved(text);
+    read.assert_whole(text.len());
+}
+
+/// Joins the lines of `data` by a rule that its first byte chooses, and checks that every byte is
+/// in exactly one event or an end of line, and that events do not depend on how bytes arrive.
+///
+/// # Panics
+/// When a byte is in no event, or in two; or when events differ.
+pub fn multi_line(data: &[u8]) {
+    let [rule, step, text @ ..] = data else {
+        return;
+    };
+    let framing = framing_of(*rule);
+    let at_once = read_in_steps(&framing, text, text.len().max(1), true);
+    at_once.assert_conserved(text);
+    at_once.assert_whole(text.len());
+    let in_steps = read_in_steps(&framing, text, usize::from(*step) + 1, true);
+    assert_eq!(
+        at_once, in_steps,
+        "events do not depend on how bytes arrive"
+    );
+}
+
+/// Decodes `data` in an encoding that its first byte chooses, and checks that positions only grow
+/// and that what is decoded does not depend on how bytes arrive.
+///
+/// # Panics
+/// When a position goes back, or when events differ.
+pub fn encoding(data: &[u8]) {
+    let [label, step, text @ ..] = data else {
+        return;
+    };
+    let labels = [
+        "utf-16le",
+        "utf-16be",
+        "windows-1252",
+        "shift_jis",
+        "gb18030",
+        "iso-2022-jp",
+    ];
+    let label = labels.get(usize::from(*label) % (labels.len() + 1));
+    let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+    let framing = Framing {
+        encoding: encoding.map_or(TextEncoding::Utf16, TextEncoding::Other),
+        ..Framing::default()
+    };
+    let at_once = read_in_steps(&framing, text, text.len().max(1), true);
+    at_once.assert_whole(text.len());
+    assert!(
+        at_once
+            .events
+            .is_sorted_by(|one, next| one.0 < next.0 || one.0 == 0)
+    );
+    let in_steps = read_in_steps(&framing, text, usize::from(*step) + 1, true);
+    assert_eq!(
+        at_once, in_steps,
+        "events do not depend on how bytes arrive"
+    );
+}
+
+fn framing_of(choice: u8) -> Framing {
+    let modes = [
+        Mode::Java,
+        Mode::Python,
+        Mode::Go,
+        Mode::Node,
+        Mode::DotNet,
+        Mode::Rust,
+        Mode::Indent,
+    ];
+    let pattern = |text: &str| Regex::new(text).ok();
+    let all = modes.into_iter().fold(Modes::default(), Modes::with);
+    let one = modes.get(usize::from(choice % 16)).copied();
+    let rule = match (choice % 16, one) {
+        (_, Some(mode)) => Some(Rule::Modes(Modes::default().with(mode))),
+        (7, _) => pattern(r"^\d").map(Rule::Start),
+        (8, _) => pattern(r"^\s|^a").map(Rule::Continuation),
+        _ => Some(Rule::Modes(all)),
+    };
+    Framing {
+        multi_line: rule.map(|rule| MultiLine {
+            bytes_max: if choice & 16 == 0 { 40 } else { 4000 },
+            lines_max: if choice & 32 == 0 { 4 } else { 400 },
+            ..MultiLine::new(rule)
+        }),
+        ..Framing::default()
+    }
+}
+
+/// What reading a text has come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// The events with their offsets.
+    pub(crate) events: Vec<(u64, Vec<u8>)>,
+    /// Up to where the text was dealt with.
+    pub(crate) end: usize,
+    /// Empty lines.
+    pub(crate) empty: u64,
+    /// Events that a bound has ended.
+    pub(crate) cuts: u64,
+}
+
+impl Read {
+    /// Every byte is in one event, or in an end of line, or in a byte order mark.
+    fn assert_conserved(&self, text: &[u8]) {
+        let mut at = if text.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
+        for (offset, event) in &self.events {
+            let offset = usize::try_from(*offset).unwrap_or(usize::MAX).max(at);
+            let gap = text.get(at..offset).unwrap_or(b"no such place");
+            assert!(
+                gap.iter().all(|byte| b"\r\n".contains(byte)),
+                "{at}: {gap:?}"
+            );
+            // What stands before the first event is settled with it.
+            let said = text.get(offset..).unwrap_or(&[]);
+            let skipped = said
+                .iter()
+                .take_while(|byte| b"\r\n".contains(byte))
+                .count();
+            let begins = (0..=skipped).find(|skip| {
+                said.get(*skip..)
+                    .is_some_and(|said| said.starts_with(event))
+            });
+            at = offset + begins.unwrap_or(usize::MAX / 2) + event.len();
+            assert!(at <= text.len(), "{event:?} is not at {offset}");
+        }
+        let rest = text.get(at..self.end).unwrap_or(&[]);
+        assert!(rest.iter().all(|byte| b"\r\n".contains(byte)), "{rest:?}");
+    }
+
+    fn assert_whole(&self, len: usize) {
+        assert_eq!(self.end, len, "all was dealt with");
+    }
+}
+
+/// Reads `text` as a reader does that gets `step` bytes at a time, keeps nothing but what a guard
+/// covers, and begins each read where the last has ended. With `last`, the text ends there.
+pub(crate) fn read_in_steps(framing: &Framing, text: &[u8], step: usize, last: bool) -> Read {
+    let mut read = Read::default();
+    let mut state = State::default();
+    let mut filled = 0;
+    loop {
+        filled = (filled + step).min(text.len());
+        let at_end = filled == text.len();
+        let lead = read.end.min(GUARD_BYTES);
+        let bytes = text.get(read.end - lead..filled).unwrap_or(&[]);
+        let framed = framing.frame(
+            &Input {
+                bytes,
+                lead,
+                offset: read.end as u64,
+                time: UnixMillis(1),
+                ending: if last && at_end {
+                    Ending::Last
+                } else {
+                    Ending::Open
+                },
+                marked: text.get(..MARK_BYTES.min(filled)).and_then(by_mark),
+            },
+            state,
+        );
+        let said = framed
+            .events
+            .text
+            .as_ref()
+            .map_or(bytes, |text| &text.bytes);
+        for (index, line) in framed.events.lines.iter().enumerate() {
+            let start = match &framed.events.text {
+                Some(text) => text.starts.get(index).copied().unwrap_or(0),
+                None => line.start,
+            };
+            let from = line.start as usize;
+            let event = said
+                .get(from..from + line.len as usize)
+                .unwrap_or(b"beyond");
+            let offset = read.end as u64 + u64::from(start) - lead as u64;
+            read.events.push((offset, event.to_vec()));
+        }
+        read.empty += framed.empty;
+        read.cuts += framed.cuts;
+        read.end += framed.end - lead;
+        state = framed.state;
+        if at_end && (framed.end == lead || framed.end == bytes.len()) {
+            return read;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces that mean something to some rule, so that chance builds what people write.
+    fn line() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "",
+            "\r",
+            "a",
+            "  b",
+            "1",
+            "{",
+            "}",
+            "2026-11-24 10:00:00 INFO x",
+            "\tat a.B.c(D.java:1)",
+            "Caused by: a.BException: c",
+            "a.BException: c",
+            "    at f (g.js:1:2) {",
+            "  x: [",
+            "  ]",
+            "Traceback (most recent call last):",
+            "  File \"a\", line 1",
+            "ValueError: x",
+            "During handling of the above exception, another exception occurred:",
+            "panic: x",
+            "goroutine 1 [running]:",
+            "main.f()",
+            "\t/a.go:1",
+            "exit status 2",
+            " ---> X: y",
+            "thread 'main' panicked at a.rs:1:2:",
+            "note: x",
+            "stack backtrace:",
+            "Error: x",
+            "  + Exception Group Traceback (most recent call last):",
+            "  | x",
+            "/a.js:3",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_lost_or_said_twice_by_any_rule(
+            rule: u8, step: u8, lines in prop::collection::vec(line(), 0..40), end: bool,
+        ) {
+            let mut data = vec![rule, step];
+            data.extend_from_slice(lines.join("\n").as_bytes());
+            data.extend_from_slice(if end { b"\n" } else { b"" });
+            multi_line(&data);
+            splitter(&data[1..]);
+            encoding(&data);
+        }
+
+        #[test]
+        fn no_byte_is_lost_whatever_bytes_come(
+            data in prop::collection::vec(
+                prop_oneof![any::<u8>(), Just(b'\n'), Just(0), Just(0x1b), Just(0xd8), Just(0x81)], 0..200),
+        ) {
+            multi_line(&data);
+            splitter(&data);
+            encoding(&data);
+        }
+    }
+}
