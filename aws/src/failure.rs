@@ -78,6 +78,8 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "operationaborted",
             "conflict",
             "concurrentmodification",
+            // CloudWatch Logs no longer says so; whoever still does takes the batch without a token.
+            "invalidsequencetoken",
         ],
     ),
     (
@@ -109,6 +111,13 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "kmsaccessdenied",
             "kms.accessdenied",
             "kmsoptinrequired",
+            // The key is disabled, about to be deleted or gone: someone can undo that.
+            "kmsdisabled",
+            "kms.disabled",
+            "kmsinvalidstate",
+            "kms.invalidstate",
+            "kmsnotfound",
+            "kms.notfound",
         ],
     ),
     (

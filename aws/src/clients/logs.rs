@@ -39,6 +39,8 @@ const PUT_RETENTION_POLICY: Call = Call {
 };
 /// The code with which group and stream say that they are there already.
 const ALREADY_EXISTS: &str = "ResourceAlreadyExistsException";
+/// The code with which a batch was taken the first time, before CloudWatch Logs gave up tokens.
+const ALREADY_ACCEPTED: &str = "DataAlreadyAcceptedException";
 
 /// CloudWatch Logs.
 #[derive(Clone)]
@@ -98,8 +100,12 @@ impl LogsApi for CloudWatchLogs {
             .mutate_request(move |request| replace_body(request, &body))
             .send()
             .await
-            .map_err(|error| failure(PUT_LOG_EVENTS, &error))?;
-        Ok(refused(&output))
+            .map_err(|error| failure(PUT_LOG_EVENTS, &error));
+        match output {
+            Ok(output) => Ok(refused(&output)),
+            Err(Error::Rejected { code, .. }) if code == ALREADY_ACCEPTED => Ok(Refused::default()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn create_log_group(&self, group: &LogGroup) -> Result<(), Error> {

@@ -77,6 +77,61 @@ fn a_code_means_the_same_in_every_spelling() {
     );
 }
 
+/// Sources: the error lists of the operations in the CloudWatch Logs API reference, and its "Common
+/// errors". What makes a batch wait must never be taken for a reason to set it aside.
+#[test]
+fn every_error_of_the_calls_to_cloudwatch_logs_is_decided() {
+    const CREATE: [&str; 3] = ["CreateLogGroup", "CreateLogStream", "PutRetentionPolicy"];
+    let common = [
+        (400, "AccessDeniedException", "denied"),
+        (403, "ExpiredTokenException", "denied"),
+        (403, "IncompleteSignature", "denied"),
+        (500, "InternalFailure", "unavailable"),
+        (400, "NotAuthorized", "denied"),
+        (403, "OptInRequired", "denied"),
+        (400, "RequestExpired", "denied"),
+        (500, "ServiceUnavailableException", "unavailable"),
+        (503, "ServiceUnavailable", "unavailable"),
+        (400, "ThrottlingException", "throttled"),
+        (400, "UnrecognizedClientException", "denied"),
+        (403, "InvalidClientTokenId", "denied"),
+        (400, "ValidationError", "rejected"),
+        (400, "InvalidParameterException", "rejected"),
+        (400, "ResourceNotFoundException", "not_found"),
+        (400, "SerializationException", "rejected"),
+        (413, "RequestEntityTooLarge", "rejected"),
+        (400, "KMS.DisabledException", "denied"),
+        (400, "KMSInvalidStateException", "denied"),
+    ];
+    let put = [
+        (400, "InvalidSequenceTokenException", "unavailable"),
+        // The batch is there: the client takes it for a success.
+        (400, "DataAlreadyAcceptedException", "rejected"),
+    ];
+    let create = [
+        (400, "LimitExceededException", "rejected"),
+        (400, "OperationAbortedException", "unavailable"),
+        // The same: it is there.
+        (400, "ResourceAlreadyExistsException", "rejected"),
+    ];
+    let check = |name, cases: &[(u16, &str, &str)]| {
+        let call = Call { name, action: "a" };
+        for (status, code, expected) in cases {
+            assert_eq!(
+                reason(call, *status, Some(code)),
+                *expected,
+                "{name} {code}"
+            );
+        }
+    };
+    check("PutLogEvents", &common);
+    check("PutLogEvents", &put);
+    for name in CREATE {
+        check(name, &common);
+        check(name, &create);
+    }
+}
+
 #[test]
 fn an_answer_without_a_code_goes_by_its_status() {
     let cases = [

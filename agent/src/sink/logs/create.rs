@@ -41,8 +41,19 @@ impl Creator {
         match api.create_log_stream(group, name).await {
             Err(error) if error.action() == Action::Create => {
                 health.calls.add("CreateLogGroup", 1);
-                api.create_log_group(&stream.group).await?;
-                log::info!("the log group {group} was made");
+                match api.create_log_group(&stream.group).await {
+                    Ok(()) => log::info!("the log group {group} was made"),
+                    // The group is there and takes events; only what it costs to keep them is not
+                    // as it was asked for. No line waits for that.
+                    Err(error) if is_of(&error, "PutRetentionPolicy") => {
+                        health.problems.add("retention_not_set", 1);
+                        log::error!(
+                            "the log group {group} was made and keeps events for ever: {error}; \
+                             set its retention by hand"
+                        );
+                    }
+                    Err(error) => return Err(error),
+                }
                 health.calls.add("CreateLogStream", 1);
                 api.create_log_stream(group, name).await?;
             }
@@ -55,5 +66,16 @@ impl Creator {
     fn gate(&self, group: &Arc<str>) -> Arc<tokio::sync::Mutex<()>> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(Arc::clone(group)).or_default())
+    }
+}
+
+/// Whether the call that failed is the one of that name.
+fn is_of(error: &Error, name: &str) -> bool {
+    match error {
+        Error::Throttled { call, .. }
+        | Error::Unavailable { call, .. }
+        | Error::Denied { call, .. }
+        | Error::NotFound { call, .. }
+        | Error::Rejected { call, .. } => *call == name,
     }
 }

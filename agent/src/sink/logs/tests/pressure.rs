@@ -183,3 +183,34 @@ async fn when_memory_is_short_the_largest_batch_leaves_first() {
     assert_eq!((fake.puts(), messages(&fake).len()), (1, 3));
     road.drained().await;
 }
+
+/// Makes groups, and may not set their retention.
+#[derive(Clone)]
+struct WithoutRetention(FakeLogs);
+
+impl LogsApi for WithoutRetention {
+    async fn put_log_events(&self, batch: &LogBatch) -> Result<Refused, Error> {
+        self.0.put_log_events(batch).await
+    }
+
+    async fn create_log_group(&self, group: &LogGroup) -> Result<(), Error> {
+        self.0.create_log_group(group).await?;
+        Err(denied("PutRetentionPolicy", "logs:PutRetentionPolicy"))
+    }
+
+    async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), Error> {
+        self.0.create_log_stream(group, stream).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_its_retention_takes_lines_and_the_lack_is_counted() {
+    let fake = FakeLogs::strict();
+    let mut road = road(&WithoutRetention(fake.clone()), 4);
+    road.send(&["one"]).await;
+    tokio::time::sleep(FLUSH).await;
+    assert_eq!(messages(&fake), ["one"]);
+    let done = road.drained().await;
+    assert_eq!(done.health.problems.snapshot(), [("retention_not_set", 1)]);
+    assert_eq!(done.health.retries.value(), 0);
+}
