@@ -14,6 +14,7 @@ mod manual;
 mod raw;
 mod template;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,9 +170,20 @@ impl LogsTemplate {
         }
     }
 
+    /// The tags that names need, each with the word between the braces.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (String, Placeholder)> {
+        let of = |file: &FileTemplate| {
+            let tags = file.group.tags().chain(file.stream.tags());
+            tags.map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let all: BTreeSet<String> = self.files.iter().flat_map(of).collect();
+        all.into_iter()
+            .map(|tag| (format!("tag:{tag}"), Placeholder::Tag(tag)))
+    }
+
     /// Whether any name needs this placeholder.
     #[must_use]
-    pub fn names(&self, placeholder: Placeholder) -> bool {
+    pub fn names(&self, placeholder: &Placeholder) -> bool {
         let names =
             |file: &FileTemplate| file.group.holds(placeholder) || file.stream.holds(placeholder);
         self.files.iter().any(names)
@@ -220,7 +232,7 @@ pub struct FileTarget {
     pub start: StartPosition,
     /// The group, made on demand.
     pub group: LogGroup,
-    /// The stream. Every placeholder but `{file_name}` is filled in already.
+    /// The stream. Every placeholder but `{file_name}` and `{date}` is filled in already.
     pub stream: String,
     /// What is done with each event before it is sent; `None` if nothing.
     pub(crate) refiner: Option<Arc<Refiner>>,

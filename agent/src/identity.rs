@@ -103,7 +103,8 @@ impl Host {
             Placeholder::AvailabilityZone => of(|instance| &instance.availability_zone),
             Placeholder::AutoScalingGroup => instance?.auto_scaling_group.clone(),
             Placeholder::ImageId => of(|instance| &instance.image_id),
-            Placeholder::FileName => None,
+            Placeholder::Tag(name) => instance?.tags.get(&name).cloned(),
+            Placeholder::FileName | Placeholder::Date => None,
         }
     }
 

@@ -332,14 +332,18 @@ fn fill_names(config: &Config, host: &Host, health: &Health) -> LogsConfig {
     let Some(logs) = &config.logs else {
         return LogsConfig::default();
     };
-    for (word, placeholder) in PLACEHOLDERS {
-        let has_value = || {
-            host.placeholder(placeholder)
-                .is_some_and(|value| !value.is_empty())
-        };
-        if placeholder != Placeholder::FileName && logs.names(placeholder) && !has_value() {
+    let words = PLACEHOLDERS.map(|(word, placeholder)| (word.to_owned(), placeholder));
+    for (word, placeholder) in words.into_iter().chain(logs.tags()) {
+        let later = matches!(placeholder, Placeholder::FileName | Placeholder::Date);
+        if later || !logs.names(&placeholder) {
+            continue;
+        }
+        if host
+            .placeholder(placeholder)
+            .is_none_or(|value| value.is_empty())
+        {
             health.problems.add("placeholder_unknown", 1);
-            log::warn!(placeholder = word; "a placeholder has no value on this host; it becomes `unknown`");
+            log::warn!(placeholder = word.as_str(); "a placeholder has no value on this host; it becomes `unknown`");
         }
     }
     logs.fill(|placeholder| host.placeholder(placeholder))

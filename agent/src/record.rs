@@ -5,6 +5,8 @@
 //! can be turned into a position, and it carries the few bytes before it, so that a [`Guard`] can
 //! be computed for any of its lines without reading again.
 
+mod part;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -62,9 +62,9 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "logs.file.start", "`beginning` or `end`", "`\"end\"`",
         "Where to begin in a file that existed before the agent first ran. A file that appears later is always read from its start.";
     "logs.file.group", "name, up to 512 of letters, digits and `. - _ / #`", "required",
-        "The log group, made when it does not exist. Placeholders: all but `{file_name}`.";
+        "The log group, made when it does not exist. Placeholders: all but `{file_name}` and `{date}`.";
     "logs.file.stream", "name, up to 512 characters without `:` and `*`", "`\"{instance_id}\"`",
-        "The log stream, made when it does not exist. Placeholders: `{instance_id}` (the host name outside EC2), `{hostname}`, `{ip_address}`, `{account_id}`, `{region}`, `{az}`, `{asg}`, `{image_id}`, `{file_name}`. What is not known becomes `unknown`.";
+        "The log stream, made when it does not exist. Placeholders: `{instance_id}` (the host name outside EC2), `{hostname}`, `{ip_address}`, `{account_id}`, `{region}`, `{az}`, `{asg}`, `{image_id}`, `{file_name}`, `{tag:NAME}` (a tag of the instance, if its metadata shows tags), `{date}` (the day of the event in UTC such as `2026-11-24`; each day has its own stream), and `${NAME}` (the agent's environment at its start; not set is an error). What is not known becomes `unknown`.";
     "logs.file.class", "`STANDARD` or `INFREQUENT_ACCESS`", "`\"STANDARD\"`",
         "The class of a group that is made; it can never be changed. Infrequent access costs half and has no metric filters, subscriptions or live tail.";
     "logs.file.retention_days", "1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653", "kept for ever",

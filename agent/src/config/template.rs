@@ -3,7 +3,7 @@
 use plimsoll_core::config::nearest;
 
 /// What stands for something that the instance is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Placeholder {
     /// `i-…`; the host name outside EC2.
     InstanceId,
@@ -23,10 +23,14 @@ pub enum Placeholder {
     ImageId,
     /// The name of the file that a line comes from; stays for the road of logs.
     FileName,
+    /// The day of an event in UTC; stays for the road of logs.
+    Date,
+    /// The value of this tag of the instance; written `{tag:Name}`.
+    Tag(String),
 }
 
-/// Every placeholder by the word between the braces.
-pub const PLACEHOLDERS: [(&str, Placeholder); 9] = [
+/// Every placeholder by the word between the braces, tags aside.
+pub const PLACEHOLDERS: [(&str, Placeholder); 10] = [
     ("instance_id", Placeholder::InstanceId),
     ("hostname", Placeholder::Hostname),
     ("ip_address", Placeholder::IpAddress),
@@ -36,6 +40,7 @@ pub const PLACEHOLDERS: [(&str, Placeholder); 9] = [
     ("asg", Placeholder::AutoScalingGroup),
     ("image_id", Placeholder::ImageId),
     ("file_name", Placeholder::FileName),
+    ("date", Placeholder::Date),
 ];
 
 /// What a placeholder without a value becomes.
@@ -59,6 +64,9 @@ pub(super) enum BadTemplate {
     /// An opening brace has no closing one.
     #[error("found `{{` without `}}`")]
     Unclosed,
+    /// A variable of the environment is not set, or empty.
+    #[error("found ${{{0}}}, which is not set in the environment of the agent")]
+    Unset(String),
     /// There is no such placeholder.
     #[error("found the unknown placeholder {{{name}}}")]
     Unknown {
@@ -70,32 +78,49 @@ pub(super) enum BadTemplate {
 }
 
 impl Template {
-    /// Splits `text` into its parts.
+    /// Splits `text` into its parts. `${NAME}` is taken from the environment now.
     ///
     /// # Errors
     /// See [`BadTemplate`].
     pub(super) fn parse(text: &str) -> Result<Self, BadTemplate> {
+        Self::parse_in(text, &|name| std::env::var(name).ok())
+    }
+
+    /// [`Self::parse`] in an environment.
+    fn parse_in(
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, BadTemplate> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (name, behind) = after.split_once('}').ok_or(BadTemplate::Unclosed)?;
-            let known = PLACEHOLDERS.iter().find(|(word, _)| *word == name);
-            let Some((_, placeholder)) = known else {
-                return Err(BadTemplate::Unknown {
-                    name: name.to_owned(),
-                    nearest: nearest(name, PLACEHOLDERS.iter().map(|(word, _)| *word)),
-                });
+            let (before, part) = match before.strip_suffix('$') {
+                Some(before) => {
+                    let value = environment(name).filter(|value| !value.is_empty());
+                    let unset = || BadTemplate::Unset(name.to_owned());
+                    (before, Part::Text(value.ok_or_else(unset)?))
+                }
+                None => (before, Part::Value(placeholder(name)?)),
             };
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Part::Value(*placeholder));
+            parts.push(part);
             rest = behind;
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
         Ok(Self(parts))
+    }
+
+    /// The tags that occur.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Value(Placeholder::Tag(name)) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// The parts that were written as they are.
@@ -108,18 +133,20 @@ impl Template {
 
     /// Whether the placeholder occurs.
     #[must_use]
-    pub fn holds(&self, placeholder: Placeholder) -> bool {
-        self.0.contains(&Part::Value(placeholder))
+    pub fn holds(&self, placeholder: &Placeholder) -> bool {
+        let is = |part: &Part| matches!(part, Part::Value(value) if value == placeholder);
+        self.0.iter().any(is)
     }
 
-    /// The name. `{file_name}` stays as it is. Characters of a value that log groups and streams
+    /// The name. `{file_name}` and `{date}` stay as they are. Characters of a value that log groups and streams
     /// may not hold become `-`.
     #[must_use]
     pub fn fill(&self, value: impl Fn(Placeholder) -> Option<String>) -> String {
         let filled = |part: &Part| match part {
             Part::Text(text) => text.clone(),
             Part::Value(Placeholder::FileName) => "{file_name}".to_owned(),
-            Part::Value(placeholder) => value(*placeholder)
+            Part::Value(Placeholder::Date) => "{date}".to_owned(),
+            Part::Value(placeholder) => value(placeholder.clone())
                 .filter(|value| !value.is_empty())
                 .map_or_else(
                     || UNKNOWN.to_owned(),
@@ -128,6 +155,22 @@ impl Template {
         };
         self.0.iter().map(filled).collect()
     }
+}
+
+/// What stands between two braces.
+fn placeholder(name: &str) -> Result<Placeholder, BadTemplate> {
+    if let Some(tag) = name.strip_prefix("tag:")
+        && !tag.is_empty()
+    {
+        return Ok(Placeholder::Tag(tag.to_owned()));
+    }
+    let known = PLACEHOLDERS.into_iter().find(|(word, _)| *word == name);
+    known
+        .map(|(_, placeholder)| placeholder)
+        .ok_or_else(|| BadTemplate::Unknown {
+            name: name.to_owned(),
+            nearest: nearest(name, PLACEHOLDERS.iter().map(|(word, _)| *word)),
+        })
 }
 
 /// What the name of a log group may hold. Streams may hold more; their values keep to it as well.
@@ -145,6 +188,7 @@ mod tests {
         let value = |placeholder| match placeholder {
             Placeholder::InstanceId => Some("i-1".to_owned()),
             Placeholder::Hostname => Some("web:1 a".to_owned()),
+            Placeholder::Tag(name) => (name == "Role").then(|| "api".to_owned()),
             _ => None,
         };
         for (text, name) in [
@@ -152,8 +196,16 @@ mod tests {
             ("{instance_id}", "i-1"),
             ("a/{hostname}/{file_name}", "a/web-1-a/{file_name}"),
             ("{asg}-x", "unknown-x"),
+            ("{tag:Role}/{date}", "api/{date}"),
+            ("{tag:Other}", "unknown"),
+            ("a${STAGE}b/{instance_id}", "aprodb/i-1"),
         ] {
-            assert_eq!(Template::parse(text).unwrap().fill(value), name, "{text}");
+            let environment = |name: &str| (name == "STAGE").then(|| "prod".to_owned());
+            assert_eq!(
+                Template::parse_in(text, &environment).unwrap().fill(value),
+                name,
+                "{text}"
+            );
         }
     }
 
@@ -168,5 +220,7 @@ mod tests {
             }
         );
         assert_eq!(Template::parse("a{b").unwrap_err(), BadTemplate::Unclosed);
+        let unset = Template::parse_in("${STAGE}", &|_| Some(String::new())).unwrap_err();
+        assert_eq!(unset, BadTemplate::Unset("STAGE".to_owned()));
     }
 }

@@ -5,6 +5,7 @@
 //! sweep every few seconds. Reading is blocking and happens away from the runtime, one bounded
 //! round at a time.
 
+mod dated;
 mod discover;
 mod framing;
 pub(crate) mod identity;

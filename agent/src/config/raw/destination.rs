@@ -55,11 +55,16 @@ impl Destination {
 /// Source: CloudWatch Logs API reference, CreateLogGroup.
 fn group_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
     let template = template(file, name)?;
-    if template.holds(Placeholder::FileName) {
-        let expected =
-            "expected a group for all files of this section; {file_name} belongs into stream";
-        file.reject(name, "found {file_name}", expected);
-        return None;
+    for (placeholder, word, why) in [
+        (Placeholder::FileName, "{file_name}", "for all files"),
+        (Placeholder::Date, "{date}", "for all days"),
+    ] {
+        if template.holds(&placeholder) {
+            let expected =
+                format!("expected a group {why} of this section; {word} belongs into stream");
+            file.reject(name, &format!("found {word}"), &expected);
+            return None;
+        }
     }
     let wrong = template
         .texts()
@@ -104,10 +109,13 @@ fn template(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
         Err(error) => {
             let word = match &error {
                 BadTemplate::Unknown { name, .. } => name.as_str(),
-                BadTemplate::Unclosed => "",
+                BadTemplate::Unclosed | BadTemplate::Unset(_) => "",
             };
             let allowed: Vec<String> = words().map(|word| format!("{{{word}}}")).collect();
-            let expected = format!("expected one of: {}", allowed.join(", "));
+            let expected = format!(
+                "expected one of: {}, {{tag:NAME}}, ${{NAME}}",
+                allowed.join(", ")
+            );
             file.reject_near(name, &error.to_string(), &expected, word, words());
             None
         }

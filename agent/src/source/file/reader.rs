@@ -6,7 +6,7 @@
 
 mod descriptors;
 mod due;
-mod follow;
+pub(super) mod follow;
 mod rotate;
 mod sweep;
 
@@ -211,6 +211,7 @@ impl<F: LogFs> Reader<F> {
                 passed = 0;
                 read += turn.read;
                 chunks.extend(turn.chunk);
+                chunks.extend(turn.further);
             } else {
                 passed += 1;
                 self.turns.push_back(id);
@@ -264,7 +265,7 @@ impl<F: LogFs> Reader<F> {
             return Some(Turn::default());
         };
         let turn = opened.and_then(|()| tail.turn(&self.fs, self.stamp, &self.buffers));
-        let turn = match turn {
+        let mut turn = match turn {
             Ok(turn) => turn,
             Err(error) => {
                 tail.queued = false;
@@ -296,6 +297,7 @@ impl<F: LogFs> Reader<F> {
             self.ledger.acknowledge(id, from, to, tail.guard);
         }
         self.count(&turn);
+        self.roll_over(id, &mut turn);
         self.keep_within_budget();
         Some(turn)
     }

@@ -17,6 +17,7 @@ use crate::derive::framing::{Ending, Framed, Input};
 use crate::derive::{Events, Refined, Refiner};
 use crate::fs::LogFs;
 use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
+use crate::source::file::dated::Dated;
 use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{HEAD_BYTES, Head, Identity, Shape, guard_holds};
 use crate::source::file::reader::Rate;
@@ -38,6 +39,8 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) path: Arc<Path>,
     /// Where its lines go.
     pub(crate) stream: Arc<Stream>,
+    /// The streams it goes to day by day; `None` if it has one for all days.
+    pub(crate) dated: Option<Dated>,
     /// What the target wants done with events; `None` if nothing.
     pub(crate) refiner: Option<Arc<Refiner>>,
     /// The open file, unless it rests (see `reader::descriptors`).
@@ -86,6 +89,8 @@ type Derived = (ChunkParts, Option<Vec<u8>>);
 pub(crate) struct Turn {
     /// Lines, if there were any.
     pub(crate) chunk: Option<Chunk>,
+    /// Lines behind those of `chunk` that go to streams of other days.
+    pub(crate) further: Vec<Chunk>,
     /// Bytes that hold no line (empty ones), from and to, which nothing downstream will settle.
     pub(crate) skipped: Option<(u64, u64)>,
     /// Bytes that were read anew.

@@ -1,9 +1,11 @@
 //! Looking for files, and where to begin in one that was found.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use plimsoll_aws::LogGroup;
 use plimsoll_aws::limits::logs::NAME_CHARS_MAX;
 use tokio::time::Instant;
 
@@ -11,10 +13,11 @@ use super::{Rate, Reader};
 use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
+use crate::source::file::dated::Dated;
 use crate::source::file::discover::Scan;
 use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
-use crate::source::file::tail::Tail;
+use crate::source::file::tail::{Tail, Turn};
 
 /// The one placeholder of a stream's name that differs from file to file.
 const FILE_NAME: &str = "{file_name}";
@@ -221,7 +224,7 @@ impl<F: LogFs> Reader<F> {
         path: &Path,
         now: Instant,
     ) {
-        let Some(stream) = self.stream(target, &place.path) else {
+        let Some((stream, dated)) = self.destination(target, &place.path) else {
             return;
         };
         let at: Arc<Path> = Arc::from(path);
@@ -241,6 +244,7 @@ impl<F: LogFs> Reader<F> {
             identity,
             path: first,
             stream,
+            dated,
             refiner: self.targets.refiner(target),
             file: Some(file),
             at,
@@ -269,24 +273,64 @@ impl<F: LogFs> Reader<F> {
         self.keep_within_budget();
     }
 
-    /// The stream of a file, shared with other files of the same stream.
-    fn stream(&mut self, target: usize, path: &Path) -> Option<Arc<Stream>> {
+    /// Where the lines of a file go now, and how that follows the days.
+    fn destination(&mut self, target: usize, path: &Path) -> Option<(Arc<Stream>, Option<Dated>)> {
         let config = &self.targets.all().get(target)?.config;
+        let group = config.group.clone();
+        if let Some(dated) = Dated::new(&group, &config.stream, path, self.clock.now()) {
+            let name = dated.name();
+            return Some((self.stream(&group, name), Some(dated)));
+        }
         let name = stream_name(&config.stream, path);
-        let key = (config.group.name.clone(), name);
+        Some((self.stream(&group, name), None))
+    }
+
+    /// A stream, shared with other files of the same one.
+    fn stream(&mut self, group: &LogGroup, name: String) -> Arc<Stream> {
+        let key = (group.name.clone(), name);
         if let Some(stream) = self.streams.get(&key) {
-            return Some(Arc::clone(stream));
+            return Arc::clone(stream);
         }
         self.stream_numbers += 1;
-        let stream = Stream::new(self.stream_numbers, config.group.clone(), &key.1);
+        let stream = Stream::new(self.stream_numbers, group.clone(), &key.1);
         let stream = Arc::new(stream);
         self.streams.insert(key, Arc::clone(&stream));
-        Some(stream)
+        stream
+    }
+
+    /// Sends what a turn has found to the streams of its days.
+    pub(super) fn roll_over(&mut self, id: FileId, turn: &mut Turn) {
+        let dated = self.tails.get(&id).and_then(|tail| tail.dated.clone());
+        let Some(mut dated) = dated else { return };
+        let Some(chunk) = turn.chunk.take() else {
+            return;
+        };
+        let runs = Dated::runs(&chunk.lines, self.stamp);
+        let mut parts = VecDeque::new();
+        let mut last = Arc::clone(&chunk.stream);
+        for (day, lines) in &runs {
+            if *day != dated.day() {
+                dated.set_day(*day);
+                last = self.stream(dated.group(), dated.name());
+            }
+            if runs.len() > 1 {
+                parts.push_back(chunk.part(lines.clone(), Arc::clone(&last)));
+            }
+        }
+        if let Some(tail) = self.tails.get_mut(&id) {
+            tail.stream = Arc::clone(&last);
+            tail.dated = Some(dated);
+        }
+        turn.chunk = match parts.pop_front() {
+            Some(first) => Some(first),
+            None => Some(chunk.moved_to(last)),
+        };
+        turn.further = parts.into();
     }
 }
 
 /// Fills in the name of the file. A stream's name takes any character but `:` and `*`.
-fn stream_name(template: &str, path: &Path) -> String {
+pub(in crate::source::file) fn stream_name(template: &str, path: &Path) -> String {
     if !template.contains(FILE_NAME) {
         return template.to_owned();
     }

@@ -25,6 +25,7 @@ fn followed(content: &[u8]) -> Followed {
         identity: stat.identity,
         path: Arc::from(path.as_path()),
         stream: stream(),
+        dated: None,
         refiner: None,
         file: Some(file),
         at: Arc::from(path.as_path()),
