@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RawDir};
@@ -176,6 +177,11 @@ pub(crate) trait StateFs: Clone + Debug + Send + 'static {
     /// # Errors
     /// When the directory cannot be made or the file cannot be opened.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+
+    /// When a file was last written, in nanoseconds since the epoch; `None` if that is not known.
+    fn written(&self, _path: &Path) -> Option<u64> {
+        None
+    }
 
     /// The whole content of a file.
     ///
@@ -355,6 +361,12 @@ impl StateFs for HostFs {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn written(&self, path: &Path) -> Option<u64> {
+        let written = std::fs::metadata(path).ok()?.modified().ok()?;
+        let age = written.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(age.as_nanos()).ok()
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

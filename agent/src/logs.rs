@@ -227,7 +227,7 @@ fn open_positions(
              lines since then are sent again"
         );
     }
-    let ledger = Arc::new(Ledger::new(store.snapshot().clone()));
+    let ledger = Arc::new(Ledger::resumed(store.snapshot().clone(), store.written()));
     let committer = Committer::new(Arc::clone(&ledger), store, Arc::clone(health));
     Ok((ledger, committer))
 }

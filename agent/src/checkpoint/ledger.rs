@@ -23,6 +23,7 @@ pub(crate) struct Ledger {
     state: Mutex<State>,
     changed: Notify,
     much_changed: Notify,
+    stopped: Option<u64>,
 }
 
 /// Where a known file goes on.
@@ -54,7 +55,14 @@ struct Progress {
 
 impl Ledger {
     /// Goes on from what the disk knows.
+    #[cfg(test)]
     pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self::resumed(snapshot, None)
+    }
+
+    /// Goes on from what the disk knows, after an agent that wrote its last position at `stopped`, in nanoseconds since the
+    /// epoch.
+    pub(crate) fn resumed(snapshot: Snapshot, stopped: Option<u64>) -> Self {
         let next = snapshot.files.keys().next_back().map_or(1, |id| id.0 + 1);
         let files = snapshot.files.into_iter().map(|(id, entry)| {
             let ahead = BTreeMap::new();
@@ -71,6 +79,7 @@ impl Ledger {
             }),
             changed: Notify::new(),
             much_changed: Notify::new(),
+            stopped,
         }
     }
 
@@ -96,6 +105,19 @@ impl Ledger {
         state.insert(id, entry);
         self.changed.notify_one();
         id
+    }
+
+    /// When the agent before this one last wrote a position, in nanoseconds since the epoch; `None`
+    /// if that is not known.
+    pub(crate) fn stopped(&self) -> Option<u64> {
+        self.stopped
+    }
+
+    /// The paths that known files had when they were first opened, with repetitions.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let state = self.state();
+        let paths = state.files.values().map(|file| file.entry.path.clone());
+        paths.collect()
     }
 
     /// The latest incarnation that may be the file `identity`, if one is known that is not

@@ -32,6 +32,7 @@ const RESERVE_BYTES: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Store<F: StateFs = HostFs> {
     fs: F,
+    written: Option<u64>,
     snapshot: Snapshot,
     disk: Option<Disk<F>>,
 }
@@ -76,9 +77,13 @@ impl<F: StateFs> Store<F> {
         } else {
             None
         };
-        let (snapshot, bad) = read(&fs, &directory.join(LOG_NAME)).map_err(unusable)?;
+        let log = directory.join(LOG_NAME);
+        // Before it is compacted.
+        let written = fs.written(&log);
+        let (snapshot, bad) = read(&fs, &log).map_err(unusable)?;
         let mut store = Self {
             fs,
+            written,
             snapshot,
             disk: None,
         };
@@ -103,6 +108,12 @@ impl<F: StateFs> Store<F> {
     /// tell it.
     pub(crate) fn is_written(&self) -> bool {
         self.disk.as_ref().is_none_or(|disk| disk.log.is_some())
+    }
+
+    /// When the agent before this one last wrote a position, in nanoseconds since the epoch; `None`
+    /// if there was none.
+    pub(crate) fn written(&self) -> Option<u64> {
+        self.written
     }
 
     /// What the disk knows.

@@ -368,3 +368,33 @@ async fn every_line_arrives_through_rotation_throttling_lost_answers_and_kills()
         println!("seed {seed}: {lines} lines, {kills} kills, {duplicates} duplicates, none lost");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_came_and_was_rotated_while_the_agent_was_down_is_read_once() {
+    let mut place = Place::new();
+    let fake = Arc::new(FakeLogs::strict());
+    let at = |name: &str| place.directory.path().join("logs").join(name);
+    let (log, first, second) = (at("app.log"), at("app.log.1"), at("app.log.2"));
+    append(&first, "long before\n");
+    append(&log, "one\n");
+    place.start(&fake, Mode::Follow).await;
+    until_delivered(&fake, 1).await;
+    place.end().await;
+
+    std::fs::remove_file(&first).unwrap();
+    append(&log, "two\n");
+    std::fs::rename(&log, &first).unwrap();
+    append(&log, "three\n");
+    std::fs::rename(&first, &second).unwrap();
+    std::fs::rename(&log, &first).unwrap();
+    append(&log, "four\n");
+    for _ in 0..2 {
+        place.start(&fake, Mode::Follow).await;
+        until_delivered(&fake, 4).await;
+        sleep(Duration::from_mins(5)).await;
+        place.end().await;
+    }
+    let counts = arrived(&fake);
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    assert_eq!(counts.len(), 4);
+}

@@ -9,6 +9,7 @@ mod due;
 pub(super) mod follow;
 mod rotate;
 mod sweep;
+mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};

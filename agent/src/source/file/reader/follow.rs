@@ -52,6 +52,7 @@ impl<F: LogFs> Reader<F> {
         }
         if self.scans == 1 {
             self.look_for_lost(now);
+            self.look_for_unseen(now);
             for target in self.targets.all() {
                 self.ledger.start(target.key);
             }
@@ -103,7 +104,7 @@ impl<F: LogFs> Reader<F> {
     }
 
     /// The same for a file at `path` that is known to people as `label`.
-    fn found_as(
+    pub(super) fn found_as(
         &mut self,
         target: usize,
         path: &Path,
