@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use codec::read_anything;
 pub(crate) use ledger::{Ledger, Resumed, directory};
 pub(crate) use store::{Store, StoreError};
 pub(crate) use survey::{Place, Surveyed, reset, survey};

@@ -12,6 +12,14 @@ use crate::derive::framing::{Ending, Input};
 use crate::derive::multiline::State;
 use crate::record::GUARD_BYTES;
 
+/// Reads `data` as positions from the disk, and as what is in one of their frames.
+///
+/// # Panics
+/// When what was understood is not understood again after it was written.
+pub fn checkpoint(data: &[u8]) {
+    crate::checkpoint::read_anything(data);
+}
+
 /// Splits `data` into lines, arriving in pieces whose length its first byte says, and checks that
 /// every byte is in exactly one line or an end of line.
 ///

@@ -178,6 +178,40 @@ impl Payload<'_> {
     }
 }
 
+/// Reads anything as a log, and as what a frame holds whose check sum is right, and checks that what
+/// was understood is understood again after it was written.
+///
+/// # Panics
+/// When it is not.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_anything(data: &[u8]) {
+    let read = |log: &[u8]| {
+        let mut changes = Vec::new();
+        let bad = decode(log, |change| changes.push(change.clone()));
+        (changes, bad)
+    };
+    let mut framed = vec![0; 4];
+    let (kind, payload) = data.split_first().unwrap_or((&0, &[]));
+    let payload = payload.get(..60_000).unwrap_or(payload);
+    framed.extend_from_slice(&u16::try_from(payload.len()).unwrap_or(0).to_le_bytes());
+    framed.push(*kind);
+    framed.extend_from_slice(payload);
+    if let Some((sum, rest)) = framed.split_first_chunk_mut() {
+        *sum = crc32fast::hash(rest).to_le_bytes();
+    }
+    for log in [data, &framed] {
+        let (changes, _) = read(log);
+        let mut again = Vec::new();
+        for change in &changes {
+            encode(change, &mut again);
+        }
+        assert!(
+            read(&again) == (changes, 0),
+            "read other than it was written"
+        );
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -220,6 +254,15 @@ pub(crate) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn anything_is_read_without_harm_and_what_is_understood_is_written_as_it_was(
+            data in proptest::collection::vec(any::<u8>(), 0..120),
+            kind in 0_u8..8,
+        ) {
+            read_anything(&data);
+            read_anything(&[&[kind], &data[..]].concat());
+        }
+
         #[test]
         fn a_log_that_is_cut_or_bent_anywhere_yields_the_changes_before_that_place(
             changes in proptest::collection::vec(change(), 1..20),
