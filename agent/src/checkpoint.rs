@@ -160,19 +160,20 @@ impl<F: StateFs> Committer<F> {
     /// not, a problem was counted, and the next commit writes it all again.
     pub(crate) async fn commit(&self) -> bool {
         let this = self.clone();
-        let write = move || {
-            // The changes are taken under the store's lock, so that two commits keep their order.
-            let mut store = this.store();
-            let changes = this.ledger.take_changes();
-            let written = store.append(&changes);
-            this.tell(&written);
-            written.is_ok()
-        };
-        let written = tokio::task::spawn_blocking(write).await;
+        let written = tokio::task::spawn_blocking(move || this.commit_here()).await;
         written.unwrap_or_else(|_| {
             log::error!("the task that writes positions has failed");
             false
         })
+    }
+
+    /// [`Self::commit`] on this thread, which waits for the disk.
+    pub(crate) fn commit_here(&self) -> bool {
+        // The changes are taken under the store's lock, so that two commits keep their order.
+        let mut store = self.store();
+        let written = store.append(&self.ledger.take_changes());
+        self.tell(&written);
+        written.is_ok()
     }
 
     fn tell(&self, written: &io::Result<()>) {

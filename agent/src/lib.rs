@@ -24,6 +24,8 @@ mod identity;
 mod lifecycle;
 pub mod logs;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod record;
 mod sample;
 pub mod scraper;
