@@ -5,6 +5,8 @@
 //! that loses what was not synced. Nothing else in the agent opens a log or the checkpoint.
 
 pub(crate) mod access;
+pub(crate) mod archive;
+mod host_file;
 mod remote;
 
 use std::ffi::OsStr;
@@ -22,6 +24,8 @@ use rustix::io::Errno;
 
 use crate::source::file::identity::{Identity, Shape};
 use crate::sys::{handle, lease};
+use archive::{Archive, Damage};
+pub(crate) use host_file::HostFile;
 
 /// State is for the agent alone: it names files and their content's check sums.
 const FILE_MODE: u32 = 0o600;
@@ -71,6 +75,16 @@ pub(crate) trait LogFs: Clone + Debug + Send + 'static {
     /// Whether any process has an open file open for writing; `None` if that cannot be known. It is
     /// for files that nobody is expected to open for writing any more.
     fn is_written(&self, file: &Self::File) -> Option<bool>;
+
+    /// Opens a compressed file to be read as what it was made of, and gives what will tell of
+    /// damage that is found on the way. Reading far ahead may need several calls:
+    /// [`io::ErrorKind::WouldBlock`] asks for another. `None` if it cannot be read so.
+    ///
+    /// # Errors
+    /// Those of `open(2)`.
+    fn open_archive(&self, _path: &Path) -> io::Result<Option<(Self::File, Stat, Damage)>> {
+        Ok(None)
+    }
 
     /// Tells the names in a directory with inode and kind as in [`Name`], in any order, until
     /// `tell` says that it has enough. Unlike [`Self::list`] it need not keep them.
@@ -235,7 +249,7 @@ pub(crate) trait StateFs: Clone + Debug + Send + 'static {
 pub(crate) struct HostFs;
 
 impl LogFs for HostFs {
-    type File = File;
+    type File = HostFile;
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let mut stat = Stat::of(&std::fs::metadata(path)?);
@@ -245,22 +259,28 @@ impl LogFs for HostFs {
         Ok(stat)
     }
 
-    fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    fn open(&self, path: &Path) -> io::Result<Option<(HostFile, Stat)>> {
+        let file = open(path)?;
         let mut stat = Stat::of(&file.metadata()?);
         if stat.kind != Kind::File {
             return Ok(None);
         }
         stat.identity.handle = handle::of_file(&file);
-        Ok(Some((file, stat)))
+        Ok(Some((HostFile::Plain(file), stat)))
     }
 
-    fn stat_open(&self, file: &File) -> io::Result<Stat> {
-        Ok(Stat::of(&file.metadata()?))
+    fn stat_open(&self, file: &HostFile) -> io::Result<Stat> {
+        match file {
+            HostFile::Plain(file) => Ok(Stat::of(&file.metadata()?)),
+            HostFile::Archive(archive) => Ok(archive.stat()),
+        }
     }
 
-    fn read_at(&self, file: &File, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize> {
+    fn read_at(&self, file: &HostFile, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize> {
+        let file = match file {
+            HostFile::Plain(file) => file,
+            HostFile::Archive(archive) => return archive.read_at(bytes, at),
+        };
         loop {
             match rustix::io::pread(file, spare_capacity(bytes), at) {
                 Err(Errno::INTR) => {}
@@ -315,13 +335,33 @@ impl LogFs for HostFs {
         remote::changes_unseen(directory)
     }
 
-    fn is_written(&self, file: &File) -> Option<bool> {
-        lease::is_written(file)
+    fn is_written(&self, file: &HostFile) -> Option<bool> {
+        match file {
+            HostFile::Plain(file) => lease::is_written(file),
+            HostFile::Archive(_) => Some(false),
+        }
     }
 
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         std::fs::canonicalize(path)
     }
+
+    fn open_archive(&self, path: &Path) -> io::Result<Option<(HostFile, Stat, Damage)>> {
+        let file = open(path)?;
+        let stat = Stat::of(&file.metadata()?);
+        if stat.kind != Kind::File {
+            return Ok(None);
+        }
+        let archive = Archive::new(file, stat);
+        let damage = archive.damage();
+        Ok(Some((HostFile::Archive(Box::new(archive)), stat, damage)))
+    }
+}
+
+/// Opens for reading without waiting for anything, which a pipe or a device could make one do.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 impl Stat {

@@ -5,6 +5,7 @@
 //! sweep every few seconds. Reading is blocking and happens away from the runtime, one bounded
 //! round at a time.
 
+mod archive;
 mod dated;
 mod discover;
 mod framing;
@@ -69,7 +70,7 @@ impl<F: LogFs> Source<F> {
         loop {
             if left.is_none() && shutdown.is_requested() {
                 left = Some(last_bytes_max);
-                reader.look_once_more(Instant::now());
+                reader.look_a_last_time(Instant::now());
                 reader.flush_waiting();
             }
             let begun = Instant::now();

@@ -4,6 +4,7 @@
 //! files in turn until it has read [`ROUND_BYTES`] or nothing more is there. Between rounds the
 //! caller waits; so the runtime never waits for a disk, and no thread exists per file.
 
+mod archives;
 mod descriptors;
 mod due;
 pub(super) mod follow;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::time::Instant;
 
+use archives::Archives;
 use due::Due;
 pub(crate) use due::Rate;
 
@@ -91,6 +93,7 @@ pub(crate) struct Reader<F: LogFs> {
     stream_numbers: u64,
     buffers: Arc<Buffers>,
     watch: Option<Watch>,
+    archives: Archives<F>,
     scans: u64,
     scan_due: Instant,
     sweep_due: Instant,
@@ -156,6 +159,7 @@ impl<F: LogFs> Reader<F> {
             stream_numbers: 0,
             buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
             watch,
+            archives: Archives::default(),
             scans: 0,
             scan_due: now,
             sweep_due: now,
@@ -201,6 +205,7 @@ impl<F: LogFs> Reader<F> {
             self.sweep_due = now + self.timing.sweep;
         }
         self.take_due(now);
+        self.search_archives(now);
         self.tell_time();
         let mut chunks = Vec::new();
         let (mut read, mut passed) = (0, 0);
@@ -222,9 +227,15 @@ impl<F: LogFs> Reader<F> {
     }
 
     /// Lets every file have its turn once more, for what was written since its last one.
-    pub(crate) fn look_once_more(&mut self, now: Instant) {
+    fn look_once_more(&mut self, now: Instant) {
         self.sweep_due = now;
         self.scan_due = now;
+    }
+
+    /// The same when nothing will be looked for any more.
+    pub(crate) fn look_a_last_time(&mut self, now: Instant) {
+        self.archives.stop_searching();
+        self.look_once_more(now);
     }
 
     fn outcome(&mut self, now: Instant, chunks: Vec<Chunk>, passed: usize) -> Round {
@@ -241,8 +252,8 @@ impl<F: LogFs> Reader<F> {
         }
         Round {
             chunks,
-            more: self.turns.len() > passed,
-            drained: self.turns.is_empty() && !self.any_rests(),
+            more: self.turns.len() > passed || self.archives.has_work(),
+            drained: self.turns.is_empty() && !self.any_rests() && !self.archives.is_searching(),
             wake,
             opened,
         }

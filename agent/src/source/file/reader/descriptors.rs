@@ -119,19 +119,10 @@ impl<F: LogFs> Reader<F> {
         }
     }
 
-    /// A file that rested was deleted, or moved to another directory. What was written to it after
-    /// the last look at it, and an unfinished line at its end, is gone with it.
+    /// A file that rested was deleted, or moved to another directory.
     pub(super) fn gone(&mut self, id: FileId) {
-        let Some(tail) = self.drop_tail(id) else {
-            return;
-        };
-        self.ledger.forget(id);
-        if tail.queued || tail.shape.size > tail.offset {
-            self.health.problems.add("file_gone", 1);
-            log::info!(
-                "{} went away before its last bytes were read",
-                tail.path.display()
-            );
+        if let Some(tail) = self.drop_tail(id) {
+            self.seek_rest(&tail);
         }
     }
 }

@@ -115,6 +115,9 @@ impl<F: LogFs> Reader<F> {
         if stat.kind != Kind::File || self.recognise(path, &stat, now) {
             return Ok(());
         }
+        if self.is_archive(path, &stat)? {
+            return Ok(());
+        }
         let Some((file, stat)) = self.fs.open(path)? else {
             return Ok(());
         };
@@ -173,8 +176,8 @@ impl<F: LogFs> Reader<F> {
         };
         let begins_so = entry.head.holds(&self.fs, file)?;
         if !(begins_so && guard_holds(&self.fs, file, entry.offset, entry.guard)?) {
-            self.ledger.forget(id);
             self.tell_truncated(&entry.path);
+            self.seek_quietly(Resumed { id, entry });
             return Ok(None);
         }
         self.ledger.reopen(id, *identity);

@@ -141,14 +141,7 @@ impl<F: LogFs> Reader<F> {
             };
             match find(&self.fs, &lost) {
                 Ok(Some(found)) => self.take_up(target, lost, found, now),
-                Ok(None) => {
-                    self.ledger.forget(lost.id);
-                    self.health.problems.add("file_gone", 1);
-                    log::info!(
-                        "{} went away while the agent was not running",
-                        lost.entry.path.display()
-                    );
-                }
+                Ok(None) => self.seek_in_archives(target, lost),
                 Err(error) => {
                     let path = directory(&lost.entry);
                     self.trouble(&path, "directory_unreadable", &error);

@@ -1,5 +1,6 @@
 //! Files as they are written, rotated, truncated and found again, on a real file system.
 
+mod compressed;
 mod dated;
 mod found;
 mod framing;

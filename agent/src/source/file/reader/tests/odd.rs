@@ -1,12 +1,11 @@
 //! The machine's file system with a fault or a gap, for what cannot be brought about otherwise.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::fs::{HostFs, LogFs, Name, Stat};
+use crate::fs::{HostFile, HostFs, LogFs, Name, Stat};
 
 /// What is odd about it. By default nothing is, but that it does not say who writes.
 #[derive(Clone, Debug, Default)]
@@ -28,25 +27,25 @@ impl Odd {
 }
 
 impl LogFs for Odd {
-    type File = File;
+    type File = HostFile;
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         HostFs.stat(path).map(|stat| self.seen(stat))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
+    fn open(&self, path: &Path) -> io::Result<Option<(HostFile, Stat)>> {
         let opened = HostFs.open(path)?;
         Ok(opened.map(|(file, stat)| (file, self.seen(stat))))
     }
 
-    fn stat_open(&self, file: &File) -> io::Result<Stat> {
+    fn stat_open(&self, file: &HostFile) -> io::Result<Stat> {
         if self.stale.load(Ordering::Relaxed) {
             return Err(io::Error::from_raw_os_error(libc::ESTALE));
         }
         HostFs.stat_open(file).map(|stat| self.seen(stat))
     }
 
-    fn read_at(&self, file: &File, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize> {
+    fn read_at(&self, file: &HostFile, bytes: &mut Vec<u8>, at: u64) -> io::Result<usize> {
         HostFs.read_at(file, bytes, at)
     }
 
@@ -54,7 +53,7 @@ impl LogFs for Odd {
         HostFs.list(directory)
     }
 
-    fn is_written(&self, _: &File) -> Option<bool> {
+    fn is_written(&self, _: &HostFile) -> Option<bool> {
         None
     }
 
