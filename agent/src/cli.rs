@@ -22,12 +22,12 @@ use crate::RunOptions;
 use crate::config::{Config, DEFAULT_PATH, Depth, run_checks};
 use crate::estimate::estimate;
 use crate::scraper::{HostRoot, STUCK_MAX};
+use crate::sys::alloc;
 
 /// How the program calls itself.
 const PROGRAM: &str = "plimsoll-agent";
 /// Threads for what blocks: one reads files, one writes a request, one waits for the disk that
-/// keeps positions; and those that a dead mount may hold for ever. Few, because the allocator keeps
-/// an arena for each thread; the unit's `MALLOC_ARENA_MAX=1` bounds that further.
+/// keeps positions; and those that a dead mount may hold for ever.
 const BLOCKING_THREADS_MAX: usize = 3 + STUCK_MAX;
 
 /// Ships logs and metrics of this host to Amazon CloudWatch.
@@ -78,6 +78,7 @@ struct RunArgs {
 /// Does what the arguments say, the program's name first.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    alloc::bound();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {

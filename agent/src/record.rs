@@ -19,8 +19,6 @@ use plimsoll_core::clock::UnixMillis;
 /// Bytes before a position that its [`Guard`] covers. Long enough that two log files hardly ever
 /// agree in them at the same offset, short enough to read them along with every read.
 pub(crate) const GUARD_BYTES: usize = 64;
-/// Buffers that wait to be used again. Two are in use when reading and sending keep pace.
-const SPARE_BUFFERS_MAX: usize = 4;
 
 /// One incarnation of a file: from its first byte to its truncation. A file that is truncated and
 /// written anew gets a new one, so that late acknowledgements cannot move the wrong position.
@@ -277,18 +275,21 @@ pub(crate) struct ChunkParts {
     pub(crate) utf8: bool,
 }
 
-/// Read buffers that are used again instead of being allocated for each read.
+/// Buffers that are used again instead of being allocated each time: fresh memory costs a page
+/// fault for every 4 KiB of it.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     capacity: usize,
+    spare_max: usize,
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Buffers {
-    /// Buffers of `capacity` bytes.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Buffers of `capacity` bytes, of which up to `spare_max` wait to be used again.
+    pub(crate) fn new(capacity: usize, spare_max: usize) -> Self {
         Self {
             capacity,
+            spare_max,
             spare: Mutex::default(),
         }
     }
@@ -310,9 +311,15 @@ impl Buffers {
         }
         buffer.clear();
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE_BUFFERS_MAX {
+        if spare.len() < self.spare_max {
             spare.push(buffer);
         }
+    }
+
+    /// Frees the buffers that wait, when nothing is going on.
+    pub(crate) fn free(&self) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        *spare = Vec::new();
     }
 }
 
@@ -419,7 +426,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_buffer_is_used_again_unless_it_grew() {
-        let buffers = Buffers::new(1024);
+        let buffers = Buffers::new(1024, 1);
         let mut buffer = buffers.take();
         buffer.push(1);
         let address = buffer.as_ptr();

@@ -3,5 +3,6 @@
 //! Each file is small, is the only place of its `unsafe`, and gives a safe function. Nothing here
 //! decides anything.
 
+pub(crate) mod alloc;
 pub(crate) mod handle;
 pub(crate) mod lease;

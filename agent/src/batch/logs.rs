@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use plimsoll_aws::limits::logs::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_SPAN_MAX, EVENT_OVERHEAD,
 };
@@ -15,7 +16,14 @@ use plimsoll_aws::{EVENT_JSON_OVERHEAD, LogBatch, PutLogEventsBody};
 use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::queue::Held;
 
-use crate::record::{Chunk, FileId, Guard, Line, Stream};
+use crate::record::{Buffers, Chunk, FileId, Guard, Line, Stream};
+
+/// Requests larger than this are written away from the runtime, into memory that is used again: at
+/// one gigabyte a second, a smaller one takes less than a tenth of a millisecond.
+pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// The memory of a large request: 1 MiB of events of a hundred bytes each, and a tenth for escapes.
+/// What needs more is grown, once.
+pub(crate) const BODY_BYTES: usize = 1280 * 1024;
 
 /// Lines of one stream, within the limits of one call.
 #[derive(Debug)]
@@ -36,6 +44,32 @@ pub(crate) struct Batch {
 struct Segment {
     chunk: Arc<Held<Chunk>>,
     lines: Range<u32>,
+}
+
+impl Segment {
+    fn lines(&self) -> &[Line] {
+        let range = self.lines.start as usize..self.lines.end as usize;
+        self.chunk.lines.get(range).unwrap_or(&[])
+    }
+}
+
+/// A body in memory that goes back to its buffers once the last part of it was sent.
+#[derive(Debug)]
+struct Lent {
+    body: Vec<u8>,
+    buffers: Arc<Buffers>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.buffers.give_back(std::mem::take(&mut self.body));
+    }
 }
 
 /// Bytes of a file that a batch settles: from, to, and the guard of `to`.
@@ -157,19 +191,34 @@ impl Batch {
         self
     }
 
-    /// Writes the request. The batch must be sealed.
-    pub(crate) fn encode(&self) -> LogBatch {
+    /// Writes the request, into one of `buffers` if it is large. The batch must be sealed.
+    pub(crate) fn encode(&self, buffers: &Arc<Buffers>) -> LogBatch {
         let capacity = self.billed_bytes + self.events * (EVENT_JSON_OVERHEAD - EVENT_OVERHEAD);
         // An eighth more for escapes: most logs have some quotes, few have many.
         let capacity = capacity + capacity / 8;
         let mut body = PutLogEventsBody::new(&self.stream.group_name, &self.stream.name, capacity);
-        for (chunk, line) in self.lines() {
-            body.push(line.time, chunk.text(line));
+        let large = self.billed_bytes > INLINE_BYTES_MAX;
+        if large {
+            body = body.with_buffer(buffers.take());
         }
+        for segment in &self.segments {
+            let chunk = &segment.chunk;
+            for line in segment.lines() {
+                body.push(line.time, chunk.text(line));
+            }
+        }
+        let body = if large {
+            Bytes::from_owner(Lent {
+                body: body.finish_vec(),
+                buffers: Arc::clone(buffers),
+            })
+        } else {
+            body.finish()
+        };
         LogBatch {
             group: Arc::clone(&self.stream.group_name),
             stream: Arc::clone(&self.stream.name),
-            body: body.finish(),
+            body,
             events: self.events,
             billed_bytes: self.billed_bytes,
         }
@@ -179,9 +228,7 @@ impl Batch {
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&Chunk, &Line)> {
         self.segments.iter().flat_map(|segment| {
             let chunk: &Chunk = &segment.chunk;
-            let range = segment.lines.start as usize..segment.lines.end as usize;
-            let lines = chunk.lines.get(range).unwrap_or(&[]);
-            lines.iter().map(move |line| (chunk, line))
+            segment.lines().iter().map(move |line| (chunk, line))
         })
     }
 

@@ -324,6 +324,7 @@ impl<A: LogsApi> Sink<A> {
         let health = &self.putter.health;
         health.queue_bytes.set(self.unsettled_bytes as u64);
         if self.is_idle() {
+            self.putter.encoder.rest();
             health.oldest_unsent_ms.set(0);
         } else if self.gauge_due <= now {
             self.gauge_due = now + GAUGE_INTERVAL;

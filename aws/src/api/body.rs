@@ -52,6 +52,15 @@ impl PutLogEventsBody {
         }
     }
 
+    /// Writes into `buffer`, whose content is dropped and whose memory is used again. See
+    /// [`finish_vec`](Self::finish_vec).
+    #[must_use]
+    pub fn with_buffer(mut self, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        self.buffer = buffer;
+        self
+    }
+
     /// Adds an event. Bytes that are not UTF-8 become U+FFFD, as [`String::from_utf8_lossy`] does;
     /// NUL, control characters, quotes and backslashes are escaped.
     pub fn push(&mut self, time: UnixMillis, message: &[u8]) {
@@ -92,13 +101,19 @@ impl PutLogEventsBody {
     /// Gives the whole body and starts the next one, which is empty.
     #[must_use]
     pub fn finish(&mut self) -> Bytes {
+        Bytes::from(self.finish_vec())
+    }
+
+    /// As [`finish`](Self::finish), for those who want the memory back once the body was sent.
+    #[must_use]
+    pub fn finish_vec(&mut self) -> Vec<u8> {
         let mut body = std::mem::take(&mut self.buffer);
         if self.events == 0 {
             body.extend_from_slice(&self.prefix);
         }
         body.extend_from_slice(BODY_CLOSE);
         self.events = 0;
-        Bytes::from(body)
+        body
     }
 
     /// Drops the events and keeps the buffer for the next ones.

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use plimsoll_aws::limits::logs::EVENT_OVERHEAD;
 use plimsoll_aws::{Action, Error, LogBatch, LogClass, LogsApi, Refused};
 
-use crate::batch::logs::Batch;
+use crate::batch::logs::{BODY_BYTES, Batch, INLINE_BYTES_MAX};
 use crate::checkpoint::Ledger;
 use crate::deadletter::{DeadLetter, DeadLetters};
 use crate::health::Health;
+use crate::record::Buffers;
 use crate::sink::logs::create::Creator;
 
-/// Requests larger than this are written away from the runtime: at one gigabyte a second, this
-/// takes less than a tenth of a millisecond.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Written requests whose memory waits to be used again: while one is sent, the next is written.
+const SPARE_BODIES_MAX: usize = 2;
 /// How often a stream is made for one try. More than once only if someone deletes it meanwhile or
 /// the service has not noticed yet.
 const CREATE_MAX: usize = 2;
@@ -237,21 +237,36 @@ fn refused_events(batch: &Batch, answer: Answer) -> String {
 /// Writes requests, large ones away from the runtime and one after the other: side by side they
 /// would be no sooner done, since the calls wait for the network, and each thread that ever wrote
 /// one keeps an arena of the allocator.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Encoder {
     turn: tokio::sync::Mutex<()>,
+    buffers: Arc<Buffers>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self {
+            turn: tokio::sync::Mutex::default(),
+            buffers: Arc::new(Buffers::new(BODY_BYTES, SPARE_BODIES_MAX)),
+        }
+    }
 }
 
 impl Encoder {
+    /// Frees what waits to be used again, when nothing is going on.
+    pub(crate) fn rest(&self) {
+        self.buffers.free();
+    }
+
     async fn encode(&self, batch: &Arc<Batch>) -> LogBatch {
         if batch.billed_bytes() <= INLINE_BYTES_MAX {
-            return batch.encode();
+            return batch.encode(&self.buffers);
         }
         let _turn = self.turn.lock().await;
-        let shared = Arc::clone(batch);
-        match tokio::task::spawn_blocking(move || shared.encode()).await {
+        let (shared, buffers) = (Arc::clone(batch), Arc::clone(&self.buffers));
+        match tokio::task::spawn_blocking(move || shared.encode(&buffers)).await {
             Ok(body) => body,
-            Err(_) => batch.encode(),
+            Err(_) => batch.encode(&self.buffers),
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::fs::{Kind, LogFs};
 use crate::health::Health;
 use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
-use crate::source::file::tail::{BUFFER_BYTES, TURN_BYTES, Tail, Turn};
+use crate::source::file::tail::{BUFFER_BYTES, SPARE_BUFFERS_MAX, TURN_BYTES, Tail, Turn};
 use crate::source::file::watch::{Hint, Watch};
 
 use descriptors::DESCRIPTORS_MAX;
@@ -157,7 +157,7 @@ impl<F: LogFs> Reader<F> {
             due: Due::default(),
             streams: HashMap::new(),
             stream_numbers: 0,
-            buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
+            buffers: Arc::new(Buffers::new(BUFFER_BYTES, SPARE_BUFFERS_MAX)),
             watch,
             archives: Archives::default(),
             scans: 0,
@@ -222,6 +222,9 @@ impl<F: LogFs> Reader<F> {
                 passed += 1;
                 self.turns.push_back(id);
             }
+        }
+        if read == 0 {
+            self.buffers.free();
         }
         self.outcome(now, chunks, passed)
     }

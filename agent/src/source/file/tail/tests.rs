@@ -49,7 +49,7 @@ fn followed(content: &[u8]) -> Followed {
     Followed {
         path,
         tail,
-        buffers: Arc::new(Buffers::new(BUFFER_BYTES)),
+        buffers: Arc::new(Buffers::new(BUFFER_BYTES, SPARE_BUFFERS_MAX)),
         _directory: directory,
     }
 }
