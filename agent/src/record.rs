@@ -316,10 +316,10 @@ impl Buffers {
         }
     }
 
-    /// Frees the buffers that wait, when nothing is going on.
-    pub(crate) fn free(&self) {
+    /// Frees the buffers that wait but `count` of them, when little is going on.
+    pub(crate) fn keep(&self, count: usize) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        *spare = Vec::new();
+        spare.truncate(count);
     }
 }
 

@@ -17,6 +17,8 @@ const BLOCK: usize = 32;
 /// Appends `text` as the inside of a JSON string. Bytes that are not UTF-8 become U+FFFD, as
 /// [`String::from_utf8_lossy`] does; NUL, control characters, quotes and backslashes are escaped.
 /// ASCII is looked at once, other text twice.
+// Not inlined: in a caller that is compiled for size, this would be too.
+#[inline(never)]
 pub fn escape_lossy(buffer: &mut Vec<u8>, text: &[u8]) {
     buffer.reserve(text.len() + BLOCK);
     let rest = escape::<true>(buffer, text);

@@ -191,8 +191,13 @@ impl Batch {
         self
     }
 
+    /// Writes the request. The batch must be sealed.
+    pub(crate) fn encode(&self) -> LogBatch {
+        self.encode_in(&Arc::new(Buffers::new(BODY_BYTES, 0)))
+    }
+
     /// Writes the request, into one of `buffers` if it is large. The batch must be sealed.
-    pub(crate) fn encode(&self, buffers: &Arc<Buffers>) -> LogBatch {
+    pub(crate) fn encode_in(&self, buffers: &Arc<Buffers>) -> LogBatch {
         let capacity = self.billed_bytes + self.events * (EVENT_JSON_OVERHEAD - EVENT_OVERHEAD);
         // An eighth more for escapes: most logs have some quotes, few have many.
         let capacity = capacity + capacity / 8;

@@ -14,8 +14,9 @@ use crate::checkpoint::{Change, Entry, PARKED_MAX, Snapshot};
 use crate::record::{FileId, Guard};
 use crate::source::file::identity::{Head, Identity};
 
-/// Bytes that are acknowledged before a commit is worth its `fdatasync` ahead of time.
-const COMMIT_BYTES: u64 = 1024 * 1024;
+/// Bytes that are acknowledged before a commit is worth its `fdatasync` ahead of time: a few
+/// batches, so that in a backlog not every one of them waits for the disk.
+const COMMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Positions of all files.
 #[derive(Debug)]

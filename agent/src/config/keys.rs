@@ -46,7 +46,7 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "aws.dual_stack", "`true` or `false`", "`AWS_USE_DUALSTACK_ENDPOINT` or the profile",
         "Whether endpoints with IPv6 are called.";
     "logs.in_flight", "size, 2MiB to 1GiB", "`\"16MiB\"`",
-        "Bytes that are read and not yet accepted, over all files. At this bound reading stops and the files themselves are the buffer; nothing is lost. Raise it for a fast host that is far from its Region.";
+        "Bytes that are read and not yet accepted, over all files, and the requests that carry them. At this bound reading stops and the files themselves are the buffer; nothing is lost. Raise it for a fast host that is far from its Region.";
     "logs.flush_interval", "duration, 100ms to 60s", "`\"5s\"`",
         "How long an event may wait for its batch to fill. Shorter is fresher and makes more calls; PutLogEvents itself is not billed per call.";
     "logs.puts_in_flight", "whole number, 1 to 64", "`4`",

@@ -16,9 +16,10 @@ const ARENAS_MAX: libc::c_int = 1;
 /// what is smaller comes from the heap without a system call.
 #[cfg(target_env = "gnu")]
 const MMAP_THRESHOLD: libc::c_int = 512 * 1024;
-/// Free memory at the end of the heap from this size on is given back.
+/// Free memory at the end of the heap from this size on is given back. Below it, giving back and
+/// taking again would cost more page faults than the memory is worth.
 #[cfg(target_env = "gnu")]
-const TRIM_THRESHOLD: libc::c_int = 512 * 1024;
+const TRIM_THRESHOLD: libc::c_int = 1024 * 1024;
 
 /// Bounds what is kept. To be called first of all, before any thread is started. Does nothing where
 /// the C library is not glibc.

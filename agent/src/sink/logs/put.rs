@@ -255,18 +255,18 @@ impl Default for Encoder {
 impl Encoder {
     /// Frees what waits to be used again, when nothing is going on.
     pub(crate) fn rest(&self) {
-        self.buffers.free();
+        self.buffers.keep(0);
     }
 
     async fn encode(&self, batch: &Arc<Batch>) -> LogBatch {
         if batch.billed_bytes() <= INLINE_BYTES_MAX {
-            return batch.encode(&self.buffers);
+            return batch.encode_in(&self.buffers);
         }
         let _turn = self.turn.lock().await;
         let (shared, buffers) = (Arc::clone(batch), Arc::clone(&self.buffers));
-        match tokio::task::spawn_blocking(move || shared.encode(&buffers)).await {
+        match tokio::task::spawn_blocking(move || shared.encode_in(&buffers)).await {
             Ok(body) => body,
-            Err(_) => batch.encode(&self.buffers),
+            Err(_) => batch.encode_in(&self.buffers),
         }
     }
 }

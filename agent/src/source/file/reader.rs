@@ -39,7 +39,7 @@ pub(crate) use descriptors::descriptor_budget;
 
 /// What one round reads, longer lines aside: long enough that handing a round to another thread
 /// does not show, short enough that the sink is never kept waiting for long.
-pub(crate) const ROUND_BYTES: usize = 4 * TURN_BYTES;
+pub(crate) const ROUND_BYTES: usize = 8 * TURN_BYTES;
 /// What is read ahead for a stream whose calls keep failing. Without this bound the first stream
 /// without permission would take all memory in flight and stop all others.
 const STUCK_BYTES_MAX: u64 = 256 * 1024;
@@ -223,8 +223,8 @@ impl<F: LogFs> Reader<F> {
                 self.turns.push_back(id);
             }
         }
-        if read == 0 {
-            self.buffers.free();
+        if self.turns.is_empty() {
+            self.buffers.keep(1);
         }
         self.outcome(now, chunks, passed)
     }

@@ -27,9 +27,9 @@ use crate::source::file::reader::Rate;
 pub(crate) const TURN_BYTES: usize = 128 * 1024;
 /// The capacity of a read buffer: a turn and the bytes of a guard before it.
 pub(crate) const BUFFER_BYTES: usize = TURN_BYTES + GUARD_BYTES;
-/// Read buffers that wait to be used again. An accepted batch gives back eight, and two may be
-/// accepted before the next round.
-pub(crate) const SPARE_BUFFERS_MAX: usize = 16;
+/// Read buffers that wait to be used again, while there is a backlog. They are part of what was in
+/// flight before, so they add nothing to the peak.
+pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 
 /// A file that is followed.
 #[derive(Debug)]
