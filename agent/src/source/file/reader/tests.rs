@@ -323,7 +323,7 @@ fn a_quiet_file_gets_its_turn_although_another_never_ends() {
     logs.reader.round(logs.now);
     let lines = texts(&logs.reader.round(logs.now).chunks);
     assert!(lines.contains(&"quiet".to_owned()));
-    assert!(lines.len() < 10_000);
+    assert!(lines.len() < 20_000);
 }
 
 #[test]
