@@ -16,8 +16,9 @@ use crate::health::Health;
 use crate::record::Buffers;
 use crate::sink::logs::create::Creator;
 
-/// Written requests whose memory waits to be used again: while one is sent, the next is written.
-const SPARE_BODIES_MAX: usize = 2;
+/// Written requests whose memory waits to be used again: as many as are under way by
+/// default, so they add nothing to the peak.
+const SPARE_BODIES_MAX: usize = 4;
 /// How often a stream is made for one try. More than once only if someone deletes it meanwhile or
 /// the service has not noticed yet.
 const CREATE_MAX: usize = 2;
