@@ -26,11 +26,15 @@ impl Drop for Counted {
 
 impl FullFs {
     fn takes(&self, bytes: u64) -> io::Result<()> {
-        let enough = |reserved: u64| reserved.checked_sub(bytes);
+        let full = self.full.load(Ordering::Relaxed);
+        let enough = |reserved: u64| match reserved.checked_sub(bytes) {
+            None if !full => Some(0),
+            left => left,
+        };
         let reserved = self
             .reserved
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough);
-        if self.full.load(Ordering::Relaxed) && reserved.is_err() {
+        if full && reserved.is_err() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -174,12 +178,17 @@ async fn a_full_disk_is_told_and_tried_again_without_news_or_a_restart_until_the
 async fn room_that_was_reserved_takes_the_next_commits_on_a_full_disk() {
     let kept = Kept::new();
     let committer = kept.committer();
+    // What was reserved at first is used up, and reserved anew.
+    for target in 1000..6000 {
+        kept.start(target);
+    }
+    assert!(committer.commit().await);
     kept.fs.full.store(true, Ordering::Relaxed);
     for target in 0..1000 {
         kept.start(target);
         assert!(committer.commit().await, "{target}");
     }
-    assert_eq!(kept.targets().len(), 1000);
+    assert_eq!(kept.targets().len(), 6000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,6 +176,7 @@ async fn when_memory_is_short_the_largest_batch_leaves_first() {
     tokio::time::sleep(FLUSH).await;
     let quiet = road.other_stream(7, "quiet");
     road.send_each(&[&quiet], "small").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
     for _ in 0..3 {
         road.send(&[&"x".repeat(200_000)]).await;
     }
