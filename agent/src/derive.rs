@@ -11,10 +11,12 @@
 pub(crate) mod encoding;
 pub(crate) mod filter;
 pub(crate) mod framing;
+pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod multiline;
 pub(crate) mod redact;
 pub(crate) mod refine;
+pub(crate) mod sample;
 pub(crate) mod timestamp;
 
 pub(crate) use refine::{Refined, Refiner};

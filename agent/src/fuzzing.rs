@@ -221,6 +221,35 @@ pub(crate) fn read_in_steps(framing: &Framing, text: &[u8], step: usize, last: b
     }
 }
 
+/// Reads time stamps of every named format and of directives in `data`.
+///
+/// # Panics
+/// When a time that was found is beyond the years that can be told.
+pub fn timestamp(data: &[u8]) {
+    use crate::derive::timestamp::{Format, Resolver, Timestamps};
+    let now = UnixMillis(1_800_000_000_000);
+    for text in [
+        "rfc3339",
+        "epoch",
+        "epoch_ns",
+        "%b %e %T",
+        "%T",
+        "%y%j%H%M %Z",
+        "%I:%M %p%.f%z",
+    ] {
+        let timestamps = Timestamps {
+            formats: Format::parse(text).into_iter().collect(),
+            zone: jiff::tz::TimeZone::UTC,
+            search_bytes: data.len(),
+            out_of_window: crate::derive::timestamp::OutOfWindow::Keep,
+        };
+        let mut resolver = Resolver::new(&timestamps.zone, now);
+        if let Some(time) = timestamps.of_text(data, &mut resolver) {
+            assert!(text.starts_with("epoch") || jiff::Timestamp::from_millisecond(time.0).is_ok());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

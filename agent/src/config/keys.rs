@@ -91,6 +91,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "How long a file must be quiet before its last event is taken for complete. Until then it waits in the file.";
     "logs.file.timestamp", "`rfc3339`, `epoch`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a format", "the time of reading",
         "Where the time of an event stands in it. A format is written with `%Y %y %m %B %b %h %d %e %j %A %a %H %k %I %l %M %S %f %.f %p %Z %z %s %F %D %T %R %%`, numbers also with `-` as in `%-d`: all that the amazon-cloudwatch-agent knows and more. Names of months and days are English, in full or of three letters; a number may have one digit, or a space instead of a zero; `%f` is one to nine digits after a point or a comma, `%.f` the same or nothing; `%z` is `Z`, `+hh`, `+hhmm` or `+hh:mm`. `epoch` tells seconds, milliseconds, microseconds and nanoseconds since 1970 apart by the number of digits (9 to 19). Without a year the latest one is meant that puts the event at most a day ahead; without a day, the latest one that puts it at most two hours ahead. An event without a stamp gets that of the event before it in the same read, else the time of reading; both are counted as `timestamp_missing`.";
+    "logs.file.timestamp_field", "name of a field", "none",
+        "The field of events that are JSON objects which holds the time, at the top of the object. Without `timestamp` it holds RFC 3339, or a number since 1970 of 9 to 19 digits with or without a fraction. In events that are no objects the time is looked for in the text.";
     "logs.file.time_zone", "`Local`, `UTC` or a name of the tz database such as `Europe/Zurich`", "`\"Local\"`",
         "The zone of stamps that tell none. `%Z` is understood when it is UTC, GMT, what this zone calls itself, or one of EST EDT CST CDT MST MDT PST PDT; else this zone is meant. In the hour that comes twice when clocks are put back, the later one is meant unless it is still to come.";
     "logs.file.timestamp_search_bytes", "whole number, 0 to 65536", "`256`",
@@ -107,6 +109,18 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "In a table `[[logs.file.redact_pattern]]`: a regular expression of your own to replace, after `redact`. It must not match an empty text.";
     "logs.file.redact_pattern.replace", "string", "`\"[redacted]\"`",
         "What a match becomes. `$1` and `${name}` stand for its groups.";
+    "logs.file.json.message", "name of a field", "the whole event is sent",
+        "Of events that are JSON objects send only this field: what it says if it is a string, else its JSON. An event without it is sent whole and counted as `json_field_missing`, one that is no object is sent as it is and counted as `json_invalid`.";
+    "logs.file.json.fields", "list of names of fields", "all of them",
+        "Of events that are JSON objects send an object of these fields only, each as it is written. Not together with `message`.";
+    "logs.file.json.level", "name of a field", "`\"level\"`",
+        "The field that holds the level, for `[[logs.file.sample]]`.";
+    "logs.file.sample.match", "pattern", "`match` or `level` is required",
+        "In a table `[[logs.file.sample]]`: the rule is about events that match this regular expression and are not of the level error. The first rule that is about an event decides; an event that none is about is sent.";
+    "logs.file.sample.level", "`trace`, `debug`, `info`, `warn` or `error`", "`match` or `level` is required",
+        "The rule is about events of exactly this level: what the field `json.level` says, or the first word within 256 bytes that names a level. Synonyms count too; critical, fatal and the like are `error`.";
+    "logs.file.sample.keep", "number, 0 to 1", "required",
+        "The share of these events that is sent. The text decides which, so the same event is always sent or never. The others are counted as `sampled` in `events_dropped`.";
     "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
         "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",

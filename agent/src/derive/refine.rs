@@ -6,7 +6,9 @@
 use plimsoll_core::clock::UnixMillis;
 
 use crate::derive::filter::Filter;
+use crate::derive::json::{Json, Missing, Object};
 use crate::derive::redact::{Kind, Redactor, Replaced, key_rows, tag};
+use crate::derive::sample::Sampler;
 use crate::derive::timestamp::{OutOfWindow, Resolver, Timestamps};
 use crate::derive::{Events, Text};
 use crate::record::Line;
@@ -18,6 +20,10 @@ pub(crate) struct Refiner {
     pub(crate) timestamps: Option<Timestamps>,
     /// Which events are sent.
     pub(crate) filter: Filter,
+    /// What is looked for in events that are JSON objects.
+    pub(crate) json: Option<Json>,
+    /// Of which events only a share is sent.
+    pub(crate) sampler: Option<Sampler>,
     /// What is replaced in their texts.
     pub(crate) redactor: Option<Redactor>,
 }
@@ -34,6 +40,12 @@ impl PartialEq for Refiner {
 pub(crate) struct Refined {
     /// Events that a filter left out.
     pub(crate) filtered: u64,
+    /// Events that were left out by sampling.
+    pub(crate) sampled: u64,
+    /// Events that are no JSON object.
+    pub(crate) json_invalid: u64,
+    /// JSON objects without the field that is to be sent.
+    pub(crate) json_field_missing: u64,
     /// Events without a stamp.
     pub(crate) timestamp_missing: u64,
     /// Events whose stamp CloudWatch Logs would refuse, and which got the time of reading.
@@ -44,13 +56,15 @@ pub(crate) struct Refined {
 
 impl Refined {
     /// Events that were left out on purpose.
-    pub(crate) fn dropped(&self) -> [(&'static str, u64); 1] {
-        [("filtered", self.filtered)]
+    pub(crate) fn dropped(&self) -> [(&'static str, u64); 2] {
+        [("filtered", self.filtered), ("sampled", self.sampled)]
     }
 
     /// What was not as it should be.
-    pub(crate) fn problems(&self) -> [(&'static str, u64); 3] {
+    pub(crate) fn problems(&self) -> [(&'static str, u64); 5] {
         [
+            ("json_invalid", self.json_invalid),
+            ("json_field_missing", self.json_field_missing),
             ("redaction_failed", self.replaced.whole),
             ("timestamp_missing", self.timestamp_missing),
             ("timestamp_out_of_window", self.timestamp_out_of_window),
@@ -61,7 +75,11 @@ impl Refined {
 impl Refiner {
     /// Whether there is nothing to do.
     pub(crate) fn is_idle(&self) -> bool {
-        self.timestamps.is_none() && self.filter.is_empty() && self.redactor.is_none()
+        self.timestamps.is_none()
+            && self.filter.is_empty()
+            && self.redactor.is_none()
+            && self.sampler.is_none()
+            && self.json.is_none()
     }
 
     /// Works on the events that were found in `raw`, which was read at `now`.
@@ -132,20 +150,54 @@ impl<'a> Pass<'a> {
     /// replaced whole.
     fn event(&mut self, mut line: Line, start: u32, row: bool) {
         let text = self.text(&line);
-        line.time = self.time(text, line.time);
+        let json = self.refiner.json.as_ref();
+        let object = json.and_then(|json| json.read(text));
+        if json.is_some() && object.is_none() {
+            self.refined.json_invalid += 1;
+        }
+        line.time = self.time(text, object.as_ref(), line.time);
         if !self.refiner.filter.admits(text) {
             self.refined.filtered += 1;
             return;
         }
+        if !self.sampled_in(text, object.as_ref()) {
+            self.refined.sampled += 1;
+            return;
+        }
+        let extracted = object.and_then(|object| self.extracted(&object));
         let redacted = match &self.refiner.redactor {
             Some(_) if row => {
                 self.refined.replaced.add(Kind::PrivateKeys);
                 Some(tag(Kind::PrivateKeys).to_vec())
             }
-            Some(redactor) => redactor.redact(text, &mut self.refined.replaced),
+            Some(redactor) => {
+                let said = extracted.as_deref().unwrap_or(text);
+                redactor.redact(said, &mut self.refined.replaced)
+            }
             None => None,
         };
-        self.keep(line, start, redacted.as_deref());
+        self.keep(line, start, redacted.or(extracted).as_deref());
+    }
+
+    /// Whether sampling keeps an event.
+    fn sampled_in(&self, text: &[u8], object: Option<&Object<'_>>) -> bool {
+        let Some(sampler) = &self.refiner.sampler else {
+            return true;
+        };
+        let field = self.refiner.json.as_ref().map(|json| json.level.as_str());
+        let level = object
+            .zip(field)
+            .and_then(|(object, field)| object.text(field));
+        sampler.keeps(text, level.as_deref())
+    }
+
+    /// What of a JSON object is sent; `None` if all of it is.
+    fn extracted(&mut self, object: &Object<'_>) -> Option<Vec<u8>> {
+        let rewritten = self.refiner.json.as_ref()?.rewrite(object);
+        rewritten.unwrap_or_else(|Missing| {
+            self.refined.json_field_missing += 1;
+            None
+        })
     }
 
     /// Keeps an event, and what it says instead of its text in the source. The first one that says
@@ -177,12 +229,22 @@ impl<'a> Pass<'a> {
 
     /// The time of an event that was read at `read`. Without a stamp of its own it has that of the
     /// event before it, of which it may well be a part.
-    fn time(&mut self, text: &[u8], read: UnixMillis) -> UnixMillis {
+    fn time(&mut self, text: &[u8], object: Option<&Object<'_>>, read: UnixMillis) -> UnixMillis {
         let refiner = self.refiner;
         let (Some(timestamps), Some(resolver)) = (&refiner.timestamps, &mut self.resolver) else {
             return read;
         };
-        let Some(time) = timestamps.of_text(text, resolver) else {
+        let field = refiner
+            .json
+            .as_ref()
+            .and_then(|json| json.timestamp.as_deref());
+        let told = match object.zip(field) {
+            Some((object, field)) => object
+                .text(field)
+                .and_then(|text| timestamps.of_field(&text, resolver)),
+            None => timestamps.of_text(text, resolver),
+        };
+        let Some(time) = told else {
             self.refined.timestamp_missing += 1;
             return self.before.unwrap_or(read);
         };

@@ -48,10 +48,24 @@ pub(crate) struct Timestamps {
 impl Timestamps {
     /// The moment that `text` tells.
     pub(crate) fn of_text(&self, text: &[u8], resolver: &mut Resolver<'_>) -> Option<UnixMillis> {
+        self.within(text, self.search_bytes, resolver)
+    }
+
+    /// The moment that a field tells, at its beginning.
+    pub(crate) fn of_field(&self, text: &str, resolver: &mut Resolver<'_>) -> Option<UnixMillis> {
+        self.within(text.as_bytes(), 0, resolver)
+    }
+
+    fn within(
+        &self,
+        text: &[u8],
+        search_bytes: usize,
+        resolver: &mut Resolver<'_>,
+    ) -> Option<UnixMillis> {
         let mut stamps = self
             .formats
             .iter()
-            .filter_map(|format| find(format, text, self.search_bytes));
+            .filter_map(|format| find(format, text, search_bytes));
         stamps.find_map(|stamp: Stamp| resolver.moment(&stamp))
     }
 

@@ -8,7 +8,9 @@ use regex::bytes::{Regex, RegexSet};
 
 use crate::derive::Refiner;
 use crate::derive::filter::{Filter, compile};
+use crate::derive::json::Json;
 use crate::derive::redact::{Custom, KINDS, Kind, Redactor};
+use crate::derive::sample::{About, LEVELS, Rule, Sampler, threshold};
 use crate::derive::timestamp::{Format, KNOWN, OutOfWindow, SEARCH_BYTES, Timestamps};
 
 /// A stamp further behind is none that a person would look for; every byte is looked at.
@@ -16,10 +18,18 @@ const SEARCH_BYTES_MAX: u64 = 64 * 1024;
 const OUT_OF_WINDOW: [(&str, OutOfWindow); 2] =
     [("keep", OutOfWindow::Keep), ("now", OutOfWindow::Now)];
 
+/// What the time is in a field of JSON about which nothing is said.
+const USUAL: [&str; 2] = ["rfc3339", "epoch"];
+/// The field of the level unless the configuration names another.
+const LEVEL_FIELD: &str = "level";
+
 /// Reads all keys; `None` when nothing is wanted.
 pub(super) fn read(file: &mut Section<'_>) -> Option<Arc<Refiner>> {
+    let field = file.take_name("timestamp_field");
     let refiner = Refiner {
-        timestamps: timestamps(file),
+        timestamps: timestamps(file, field.is_some()),
+        json: json(file, field.map(|field| field.value)),
+        sampler: sampler(file),
         filter: Filter {
             include: patterns(file, "include_lines"),
             exclude: patterns(file, "exclude_lines"),
@@ -29,7 +39,7 @@ pub(super) fn read(file: &mut Section<'_>) -> Option<Arc<Refiner>> {
     (!refiner.is_idle()).then(|| Arc::new(refiner))
 }
 
-fn timestamps(file: &mut Section<'_>) -> Option<Timestamps> {
+fn timestamps(file: &mut Section<'_>, has_field: bool) -> Option<Timestamps> {
     let format = file.take_name("timestamp");
     let zone = file.take_name("time_zone");
     let search_bytes = file
@@ -37,35 +47,110 @@ fn timestamps(file: &mut Section<'_>) -> Option<Timestamps> {
         .and_then(|bytes| usize::try_from(bytes).ok());
     let out_of_window = file.take_choice("out_of_window", &OUT_OF_WINDOW);
     let zone = zone.map_or_else(|| Some(TimeZone::system()), |name| time_zone(file, &name));
-    let Some(format) = format else {
+    if format.is_none() && !has_field {
         for key in ["time_zone", "timestamp_search_bytes", "out_of_window"] {
             if file.keys().any(|known| known == key) {
                 file.report(
                     key,
                     "found no timestamp that it is about",
-                    "expected it together with timestamp",
+                    "expected it together with timestamp or timestamp_field",
                     None,
                 );
             }
         }
         return None;
-    };
-    let formats = match Format::parse(&format.value) {
-        Ok(parsed) => vec![parsed],
-        Err(why) => {
-            file.reject(
-                &format,
-                &format!("found \"{}\": {why}", format.value),
-                KNOWN,
-            );
-            return None;
-        }
-    };
+    }
+    let formats = formats(file, format.as_ref())?;
     Some(Timestamps {
         formats,
         zone: zone?,
         search_bytes: search_bytes.unwrap_or(SEARCH_BYTES),
         out_of_window: out_of_window.unwrap_or_default(),
+    })
+}
+
+/// The format that is written, or those that a field of JSON usually has.
+fn formats(file: &Section<'_>, format: Option<&Field<String>>) -> Option<Vec<Format>> {
+    let texts = match format {
+        Some(format) => vec![format.value.as_str()],
+        None => USUAL.to_vec(),
+    };
+    let mut formats = Vec::new();
+    for text in texts {
+        match (Format::parse(text), format) {
+            (Ok(parsed), _) => formats.push(parsed),
+            (Err(why), Some(format)) => {
+                file.reject(format, &format!("found \"{text}\": {why}"), KNOWN);
+                return None;
+            }
+            (Err(_), None) => {}
+        }
+    }
+    Some(formats)
+}
+
+/// `[logs.file.json]`, and the field of the time, which stands beside the format.
+fn json(file: &mut Section<'_>, timestamp: Option<String>) -> Option<Json> {
+    let section = file.take_section("json");
+    if section.is_none() && timestamp.is_none() {
+        return None;
+    }
+    let mut json = Json {
+        timestamp,
+        level: LEVEL_FIELD.to_owned(),
+        ..Json::default()
+    };
+    if let Some(mut section) = section {
+        json.message = section.take_name("message").map(|field| field.value);
+        let fields = section.take_strings("fields");
+        json.fields = fields.into_iter().map(|field| field.value).collect();
+        if let Some(level) = section.take_name("level") {
+            json.level = level.value;
+        }
+        if json.message.is_some() && !json.fields.is_empty() {
+            let found = "found together with message";
+            section.report("fields", found, "expected one of the two", None);
+        }
+        section.finish();
+    }
+    Some(json)
+}
+
+/// All `[[logs.file.sample]]`.
+fn sampler(file: &mut Section<'_>) -> Option<Sampler> {
+    let mut rules = Vec::new();
+    for mut section in file.take_sections("sample") {
+        rules.extend(rule(&mut section));
+        section.finish();
+    }
+    (!rules.is_empty()).then_some(Sampler { rules })
+}
+
+fn rule(section: &mut Section<'_>) -> Option<Rule> {
+    let has = |section: &Section<'_>, key: &str| section.keys().any(|known| known == key);
+    let level = section.take_choice("level", &LEVELS);
+    let matching = section
+        .take_name("match")
+        .and_then(|field| compiled(section, field));
+    let keep = section.take_number("keep", 0.0..=1.0);
+    if has(section, "level") == has(section, "match") {
+        section.report(
+            "match",
+            "found both or none of match and level",
+            "expected one of the two",
+            None,
+        );
+        return None;
+    }
+    if !has(section, "keep") {
+        section.report_missing("keep", "expected the share that is sent, from 0 to 1");
+    }
+    let about = level
+        .map(About::Level)
+        .or_else(|| matching.map(|pattern| About::Match(pattern.value)))?;
+    Some(Rule {
+        about,
+        keep: threshold(keep?),
     })
 }
 
@@ -181,6 +266,10 @@ fn pattern(section: &mut Section<'_>, key: &'static str) -> Option<Field<Regex>>
         }
         return None;
     };
+    compiled(section, field)
+}
+
+fn compiled(section: &Section<'_>, field: Field<String>) -> Option<Field<Regex>> {
     match Regex::new(&field.value) {
         Ok(regex) => Some(field.map(|_| regex)),
         Err(error) => {

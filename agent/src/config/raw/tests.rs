@@ -218,6 +218,14 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         ("logs", "[logs]\nzzz = 1\n"),
         ("logs.file", "[[logs.file]]\nzzz = 1\n"),
         (
+            "logs.file.json",
+            "[[logs.file]]\n[logs.file.json]\nzzz = 1\n",
+        ),
+        (
+            "logs.file.sample",
+            "[[logs.file]]\n[[logs.file.sample]]\nzzz = 1\n",
+        ),
+        (
             "logs.file.redact_pattern",
             "[[logs.file]]\n[[logs.file.redact_pattern]]\nzzz = 1\n",
         ),

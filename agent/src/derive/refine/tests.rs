@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::derive::filter::compile;
+use crate::derive::sample::{About, Level, Rule};
 use crate::derive::timestamp::{Format, SEARCH_BYTES};
 use jiff::tz::TimeZone;
 
@@ -184,4 +185,41 @@ fn rows_of_a_private_key_are_replaced_when_begin_or_end_was_read_with_them() {
         &["a line", key, key, end],
     );
     check("MIIE\nabc=\n", &["MIIE", "abc="]);
+}
+
+#[test]
+fn of_json_objects_the_wanted_field_is_sent_with_the_time_that_they_tell() {
+    let refiner = Refiner {
+        json: Some(Json {
+            timestamp: Some("ts".to_owned()),
+            level: "level".to_owned(),
+            message: Some("msg".to_owned()),
+            fields: Vec::new(),
+        }),
+        sampler: Some(Sampler {
+            rules: vec![Rule {
+                about: About::Level(Level::Debug),
+                keep: 0,
+            }],
+        }),
+        redactor: Some(Redactor::new(vec![Kind::Emails], Vec::new()).unwrap()),
+        ..stamped(OutOfWindow::Keep)
+    };
+    let raw = br#"{"ts":"2027-01-15T07:59:59Z","msg":"from a\u0040example.com","level":"info"}
+{"ts":"2027-01-15T07:59:58Z","msg":"out","level":"debug"}
+{"ts":"2027-01-15T07:59:57Z","level":"info"}
+{"ts":"2027-01-15T07:59:56Z","msg":"broken
+"#;
+    let mut events = framed(raw);
+    let told = refiner.refine(raw, NOW, &mut events);
+    let texts: Vec<String> = said(raw, &events)
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let whole = r#"{"ts":"2027-01-15T07:59:57Z","level":"info"}"#;
+    let broken = r#"{"ts":"2027-01-15T07:59:56Z","msg":"broken"#;
+    assert_eq!(texts, ["from [redacted:email]", whole, broken]);
+    assert_eq!(times(&events), [1000, 3000, 4000]);
+    let counts = (told.sampled, told.json_field_missing, told.json_invalid);
+    assert_eq!((counts, told.timestamp_missing), ((1, 1, 1), 0));
 }

@@ -104,8 +104,14 @@ also with - as in %-d";
 /// Formats that have a name.
 const NAMED: [(&str, &[Item]); 6] = [
     ("rfc3339", RFC_3339),
-    ("epoch", &[Item::Epoch(EpochUnit::Auto)]),
-    ("epoch_s", &[Item::Epoch(EpochUnit::Digits(0))]),
+    (
+        "epoch",
+        &[Item::Epoch(EpochUnit::Auto), Item::MaybeFraction],
+    ),
+    (
+        "epoch_s",
+        &[Item::Epoch(EpochUnit::Digits(0)), Item::MaybeFraction],
+    ),
     ("epoch_ms", &[Item::Epoch(EpochUnit::Digits(3))]),
     ("epoch_us", &[Item::Epoch(EpochUnit::Digits(6))]),
     ("epoch_ns", &[Item::Epoch(EpochUnit::Digits(9))]),

@@ -75,3 +75,32 @@ fn mistakes_about_redaction_are_told_with_place_and_remedy() {
         ],
     );
 }
+
+#[test]
+fn mistakes_about_json_and_sampling_are_told_with_place_and_remedy() {
+    check(
+        FILE,
+        &[
+            (
+                "json = { message = \"m\", fields = [\"a\"] }",
+                ":4:34: logs.file[0].json.fields: found together with message",
+            ),
+            (
+                "[[logs.file.sample]]\nkeep = 0.5",
+                "found both or none of match and level",
+            ),
+            (
+                "[[logs.file.sample]]\nkeep = 2\nlevel = \"debug\"",
+                ":5:8: logs.file[0].sample[0].keep: found integer 2",
+            ),
+            (
+                "[[logs.file.sample]]\nlevel = \"debug\"",
+                "sample[0].keep: missing",
+            ),
+            (
+                "[[logs.file.sample]]\nmatch = \"(\"\nkeep = 1",
+                ":5:9: logs.file[0].sample[0].match: found \"(\"",
+            ),
+        ],
+    );
+}
