@@ -46,6 +46,8 @@ pub struct Config {
     pub metrics: Option<MetricsConfig>,
     /// What only the machine can answer.
     pub checks: Vec<Check>,
+    /// The file that it was read from, to be read again.
+    pub file: Option<PathBuf>,
 }
 
 impl Config {
@@ -54,7 +56,11 @@ impl Config {
     /// # Errors
     /// Every mistake in it, each with its place.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        raw::read(&Document::read(path)?)
+        let config = raw::read(&Document::read(path)?)?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..config
+        })
     }
 
     /// Reads a configuration from text, named `file` in its problems.
@@ -78,7 +84,7 @@ pub struct AgentConfig {
 }
 
 /// What the road from the host to CloudWatch needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsConfig {
     /// The time between two ticks, a whole number of seconds.
     pub interval: Duration,

@@ -27,6 +27,8 @@ mod metrics;
 #[cfg(test)]
 mod model;
 mod record;
+mod reload;
+mod roads;
 mod sample;
 pub mod scraper;
 mod sink;
@@ -43,22 +45,20 @@ use std::time::Duration;
 use plimsoll_aws::imds::Imds;
 use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
-use plimsoll_core::shutdown::{self, Trigger};
+use plimsoll_core::shutdown;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
 
 use api::Api;
 use config::{Config, LogsConfig, PLACEHOLDERS, Persistence, Placeholder};
 use dry_run::DryRun;
 use health::Health;
 use identity::Host;
-use logs::{LogsSummary, Mode};
+use logs::{LogsRoad, Mode};
+use reload::Reloader;
+use roads::{Roads, metrics_drain};
 use scraper::HostRoot;
 
-/// The share of the drain that is kept for the last metrics, which tell how the logs ended.
-const METRICS_DRAIN_SHARE: u32 = 4;
-const METRICS_DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How much sooner the sink of metrics stops, so that it can count what it did not send.
 const COUNTING_TIME: Duration = Duration::from_millis(200);
 
@@ -71,6 +71,12 @@ pub struct RunOptions {
     pub once: bool,
     /// End after this time.
     pub run_for: Option<Duration>,
+}
+
+impl RunOptions {
+    fn mode(self) -> Mode {
+        if self.once { Mode::Once } else { Mode::Follow }
+    }
 }
 
 /// Why the agent did not run, or not to its proper end.
@@ -125,13 +131,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         api: Arc::clone(&api),
         health: Arc::clone(&health),
         known,
-        mode: if options.once {
-            Mode::Once
-        } else {
-            Mode::Follow
-        },
+        mode: options.mode(),
         dry_run: options.dry_run,
     };
+    let reload_shutdown = logs_shutdown.clone();
     let logs = match logs_config {
         Some(logs) => Some(world.start_logs(&config, logs, logs_shutdown)?),
         None => None,
@@ -150,9 +153,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     } else {
         let metrics = world.start_metrics(&config, metrics_shutdown);
         let roads = Roads { metrics, ..roads };
-        roads
-            .follow(options.run_for, config.agent.drain_timeout)
-            .await
+        let reloader = Reloader::new(world, config.clone(), reload_shutdown);
+        roads.follow(options.run_for, reloader).await
     };
     if let Some(watchdog) = watchdog {
         watchdog.abort();
@@ -180,7 +182,7 @@ impl World {
         config: &Config,
         logs: LogsConfig,
         shutdown: shutdown::Shutdown,
-    ) -> Result<JoinHandle<LogsSummary>, logs::StartError> {
+    ) -> Result<LogsRoad, logs::StartError> {
         let directory = config.agent.state_dir.clone();
         let persistence = if self.dry_run {
             Persistence::ReadOnly(directory)
@@ -221,86 +223,6 @@ impl World {
             drain_max: metrics_drain(config.agent.drain_timeout).saturating_sub(COUNTING_TIME),
         };
         Some(metrics::start(metrics, self.mode, world))
-    }
-}
-
-/// The tasks under way and how to stop them.
-struct Roads {
-    logs: Option<JoinHandle<LogsSummary>>,
-    logs_stop: Trigger,
-    metrics: Option<JoinHandle<()>>,
-    metrics_stop: Trigger,
-}
-
-impl Roads {
-    /// Waits for a reason to end, then drains.
-    async fn follow(
-        mut self,
-        run_for: Option<Duration>,
-        drain_timeout: Duration,
-    ) -> Result<(), RunError> {
-        let (why, ended) = tokio::select! {
-            signal = shutdown::termination() => (signal?, Ok(())),
-            () = time_is_over(run_for) => ("the time that was given", Ok(())),
-            () = finished(&mut self.logs) => ("an error", Err(RunError::Ended("logs"))),
-            () = finished(&mut self.metrics) => ("an error", Err(RunError::Ended("metrics"))),
-        };
-        systemd::stopping();
-        log::info!(within = drain_timeout.as_secs(); "ending because of {why}; sending what is held");
-        tokio::select! {
-            () = self.drain(drain_timeout) => {}
-            signal = shutdown::termination() => {
-                log::warn!("ending at once because of a second {}", signal?);
-            }
-        }
-        ended
-    }
-
-    /// Lets the logs drain, then the metrics, which tell how the logs ended. What does not end in
-    /// time is cut off; logs that were not accepted are read again after the next start.
-    async fn drain(&mut self, drain_timeout: Duration) {
-        let deadline = Instant::now() + drain_timeout;
-        self.logs_stop.request();
-        let logs_deadline = deadline - metrics_drain(drain_timeout);
-        if timeout_at(logs_deadline, finished_or_none(&mut self.logs))
-            .await
-            .is_err()
-        {
-            log::warn!("not all logs were sent in time; they are sent after the next start");
-        }
-        self.metrics_stop.request();
-        if timeout_at(deadline, finished_or_none(&mut self.metrics))
-            .await
-            .is_err()
-        {
-            log::warn!("not all metrics were sent in time");
-        }
-        if let Some(logs) = &self.logs {
-            logs.abort();
-        }
-        if let Some(metrics) = &self.metrics {
-            metrics.abort();
-        }
-    }
-
-    /// Sends the logs that are there, then measures once. A signal cuts it short.
-    async fn once(
-        mut self,
-        start_metrics: impl FnOnce() -> Option<JoinHandle<()>>,
-    ) -> Result<(), RunError> {
-        let work = async {
-            finished_or_none(&mut self.logs).await;
-            self.metrics = start_metrics();
-            finished_or_none(&mut self.metrics).await;
-        };
-        tokio::select! {
-            () = work => {}
-            signal = shutdown::termination() => {
-                log::warn!("ending before all was sent because of {}", signal?);
-            }
-        }
-        systemd::stopping();
-        Ok(())
     }
 }
 
@@ -355,35 +277,6 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-fn metrics_drain(drain_timeout: Duration) -> Duration {
-    (drain_timeout / METRICS_DRAIN_SHARE).min(METRICS_DRAIN_MAX)
-}
-
-async fn time_is_over(run_for: Option<Duration>) {
-    match run_for {
-        Some(length) => sleep(length).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Completes when the road ends; never for a road that was not started.
-async fn finished<T>(road: &mut Option<JoinHandle<T>>) {
-    if road.is_none() {
-        return std::future::pending().await;
-    }
-    finished_or_none(road).await;
-}
-
-/// Completes when the road ends, at once for one that was not started.
-async fn finished_or_none<T>(road: &mut Option<JoinHandle<T>>) {
-    if let Some(task) = road {
-        if let Err(error) = task.await {
-            log::error!("a road ended with an error: {error}");
-        }
-        *road = None;
-    }
-}
-
 fn greet(host: &Host, options: RunOptions) {
     let system = sysinfo::System::long_os_version().unwrap_or_default();
     let kernel = sysinfo::System::kernel_version().unwrap_or_default();
@@ -426,6 +319,3 @@ fn farewell(health: &Health) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

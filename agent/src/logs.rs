@@ -12,6 +12,7 @@ use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::Clock;
 use plimsoll_core::queue::{Receiver, bounded};
 use plimsoll_core::shutdown::{Hurry, Shutdown};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::batch::logs::BODY_BYTES;
@@ -88,6 +89,32 @@ pub struct LogsSummary {
     pub unsent_bytes: u64,
 }
 
+/// The road under way.
+#[derive(Debug)]
+pub struct LogsRoad {
+    /// Ends when everything has drained.
+    pub task: JoinHandle<LogsSummary>,
+    config: watch::Sender<LogsConfig>,
+}
+
+impl LogsRoad {
+    /// A road that is nothing but its task.
+    #[cfg(test)]
+    pub(crate) fn of_task(task: JoinHandle<LogsSummary>) -> Self {
+        let config = watch::channel(LogsConfig::default()).0;
+        Self { task, config }
+    }
+
+    /// Goes on with another configuration; `None` follows nothing any more. Files that are wanted
+    /// before and after stay open where they are. Bounds on memory stay as they were.
+    pub fn reload(&self, wanted: Option<LogsConfig>) {
+        self.config.send_modify(|config| match wanted {
+            Some(wanted) => *config = wanted,
+            None => config.files.clear(),
+        });
+    }
+}
+
 /// What tests make faster.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tuning {
@@ -133,7 +160,7 @@ pub fn start<A: LogsApi>(
     health: Arc<Health>,
     seed: u64,
     shutdown: Shutdown,
-) -> Result<JoinHandle<LogsSummary>, StartError> {
+) -> Result<LogsRoad, StartError> {
     let world = World {
         api,
         clock,
@@ -162,9 +189,10 @@ pub(crate) fn start_tuned<A: LogsApi>(
     mode: Mode,
     world: World<A>,
     tuning: Tuning,
-) -> Result<JoinHandle<LogsSummary>, StartError> {
+) -> Result<LogsRoad, StartError> {
     let once = mode == Mode::Once;
     let in_flight_bytes_max = config.in_flight_bytes_max;
+    let (updates, configs) = watch::channel(config.clone());
     let (ledger, committer) = open_positions(persistence, &world.health)?;
     // A round is read before it is booked, and requests are written a second time from what is
     // booked, so both are taken off the bound.
@@ -195,7 +223,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
         health: Arc::clone(&world.health),
     };
     let hurry = world.shutdown.hurry();
-    let sink = Sink::new(putter, Arc::clone(&world.clock), options);
+    let sink = Sink::new(putter, Arc::clone(&world.clock), options).listening(configs.clone());
     let source = Source {
         reader: Reader::new(
             HostFs,
@@ -210,12 +238,16 @@ pub(crate) fn start_tuned<A: LogsApi>(
         queue,
         committer: committer.clone(),
         shutdown: world.shutdown,
+        configs,
         timing: tuning.timing,
         once,
         last_bytes_max: in_flight_bytes_max as usize,
     };
     let run = run(source, sink, receiver, hurry, committer, world.health);
-    Ok(tokio::spawn(run))
+    Ok(LogsRoad {
+        task: tokio::spawn(run),
+        config: updates,
+    })
 }
 
 /// Opens the state directory and goes on from what it knows.

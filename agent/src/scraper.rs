@@ -105,7 +105,7 @@ impl Family {
 }
 
 /// What to measure.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The families that are on, each once.
     pub families: Vec<Family>,

@@ -9,6 +9,15 @@ pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// A new configuration is being read; [`ready`] follows. The time is what `Type=notify-reload` asks
+/// for, see systemd.service(5).
+pub(crate) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => log::debug!("systemd could not be told: {error}"),
+    }
+}
+
 /// The agent drains and will end.
 pub(crate) fn stopping() {
     tell(&[NotifyState::Stopping]);

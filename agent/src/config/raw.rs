@@ -58,6 +58,7 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
             logs,
             metrics,
             checks,
+            file: None,
         })
     })
 }

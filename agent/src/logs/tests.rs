@@ -1,5 +1,7 @@
 //! The whole road on real files, against a CloudWatch Logs that throttles and loses answers.
 
+mod reload;
+
 use super::*;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -41,7 +43,7 @@ fn config(logs: &Path) -> LogsConfig {
 /// A directory of logs, a state directory, and agents that come and go over them.
 struct Place {
     directory: tempfile::TempDir,
-    running: Option<(JoinHandle<LogsSummary>, Trigger)>,
+    running: Option<(LogsRoad, Trigger)>,
 }
 
 impl Place {
@@ -74,8 +76,8 @@ impl Place {
             let mut tuning = Tuning::of(&config);
             tuning.timing.rotate_wait = Duration::from_mins(1);
             match start_tuned(config, &persistence, mode, world, tuning) {
-                Ok(task) => {
-                    self.running = Some((task, trigger));
+                Ok(road) => {
+                    self.running = Some((road, trigger));
                     return;
                 }
                 Err(StartError::State(why)) => assert!(why.contains("in use"), "{why}"),
@@ -87,21 +89,21 @@ impl Place {
 
     /// The agent dies where it stands.
     async fn kill(&mut self) {
-        let (task, _trigger) = self.running.take().unwrap();
-        task.abort();
-        task.await.ok();
+        let (road, _trigger) = self.running.take().unwrap();
+        road.task.abort();
+        road.task.await.ok();
     }
 
     /// The agent is asked to end, or ends by itself.
     async fn end(&mut self) -> LogsSummary {
-        let (task, trigger) = self.running.take().unwrap();
+        let (road, trigger) = self.running.take().unwrap();
         trigger.request();
-        timeout(FOREVER, task).await.unwrap().unwrap()
+        timeout(FOREVER, road.task).await.unwrap().unwrap()
     }
 
     async fn end_by_itself(&mut self) -> LogsSummary {
-        let (task, _trigger) = self.running.take().unwrap();
-        timeout(FOREVER, task).await.unwrap().unwrap()
+        let (road, _trigger) = self.running.take().unwrap();
+        timeout(FOREVER, road.task).await.unwrap().unwrap()
     }
 }
 

@@ -24,9 +24,11 @@ use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::queue::{Held, Receiver};
 use plimsoll_core::shutdown::Hurry;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::config::LogsConfig;
 use crate::record::{Chunk, Stream};
 pub(crate) use create::Creator;
 use open::OpenBatches;
@@ -69,6 +71,8 @@ pub(crate) struct Sink<A> {
     putter: Arc<Putter<A>>,
     clock: Arc<dyn Clock>,
     options: SinkOptions,
+    /// Tells when batches may wait another time or more calls may run.
+    configs: Option<watch::Receiver<LogsConfig>>,
     begun: Instant,
     open: OpenBatches,
     waiting: Waiting,
@@ -93,6 +97,7 @@ impl<A: LogsApi> Sink<A> {
             putter: Arc::new(putter),
             clock,
             options,
+            configs: None,
             begun: Instant::now(),
             open: OpenBatches::default(),
             waiting: Waiting::default(),
@@ -106,6 +111,12 @@ impl<A: LogsApi> Sink<A> {
             unsettled_bytes: 0,
             gauge_due: Instant::now(),
         }
+    }
+
+    /// The same, and listens to changes of its configuration.
+    pub(crate) fn listening(mut self, configs: watch::Receiver<LogsConfig>) -> Self {
+        self.configs = Some(configs);
+        self
     }
 
     /// Sends everything that comes, and ends when the input has ended and all of it is settled.
@@ -138,12 +149,24 @@ impl<A: LogsApi> Sink<A> {
                 () = hurry.asked(), if !hurried => {
                     hurried = true;
                     self.open.hurry(Instant::now());
-                    let interval = &mut self.options.flush_interval;
-                    *interval = (*interval).min(HURRIED_FLUSH_INTERVAL);
+                    self.set_flush_interval(self.options.flush_interval, true);
+                }
+                (flush_interval, puts_max) = changed(&mut self.configs) => {
+                    self.set_flush_interval(flush_interval, hurried);
+                    self.pace.set_max(puts_max);
                 }
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
         }
+    }
+
+    /// How long an event may wait from now on: not long once the end is near.
+    fn set_flush_interval(&mut self, interval: Duration, hurried: bool) {
+        self.options.flush_interval = if hurried {
+            interval.min(HURRIED_FLUSH_INTERVAL)
+        } else {
+            interval
+        };
     }
 
     fn is_idle(&self) -> bool {
@@ -336,6 +359,18 @@ impl<A: LogsApi> Sink<A> {
             health.oldest_unsent_ms.set(millis);
         }
     }
+}
+
+/// Completes when the configuration changes, with how long batches may wait and how many calls may
+/// run; never when nobody can change it any more.
+async fn changed(configs: &mut Option<watch::Receiver<LogsConfig>>) -> (Duration, usize) {
+    if let Some(receiver) = configs
+        && receiver.changed().await.is_ok()
+    {
+        let config = receiver.borrow_and_update();
+        return (config.flush_interval, config.puts_in_flight_max);
+    }
+    std::future::pending().await
 }
 
 fn tell(passing: bool, stream: &Stream, error: &Error) {

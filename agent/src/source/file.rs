@@ -29,6 +29,7 @@ pub(crate) use reader::{ROUND_BYTES, Reader, Timing, descriptor_budget};
 use watch::Watch;
 
 use crate::checkpoint::Committer;
+use crate::config::LogsConfig;
 use crate::fs::LogFs;
 use crate::record::Chunk;
 
@@ -43,6 +44,8 @@ pub(crate) struct Source<F: LogFs> {
     pub(crate) committer: Committer,
     /// Tells when to stop.
     pub(crate) shutdown: Shutdown,
+    /// Tells when other files are wanted.
+    pub(crate) configs: tokio::sync::watch::Receiver<LogsConfig>,
     /// See [`Timing::gap`].
     pub(crate) timing: Timing,
     /// Whether to end when every file was read to its end.
@@ -61,6 +64,7 @@ impl<F: LogFs> Source<F> {
             queue,
             committer,
             mut shutdown,
+            mut configs,
             timing,
             once,
             last_bytes_max,
@@ -72,6 +76,10 @@ impl<F: LogFs> Source<F> {
                 left = Some(last_bytes_max);
                 reader.look_a_last_time(Instant::now());
                 reader.flush_waiting();
+            }
+            if configs.has_changed().unwrap_or(false) {
+                let config = configs.borrow_and_update().clone();
+                reader.retarget(config, Instant::now());
             }
             let begun = Instant::now();
             let Some((back, round)) = in_background(reader, begun).await else {
@@ -104,6 +112,7 @@ impl<F: LogFs> Source<F> {
                     () = shutdown.requested(), if left.is_none() => {}
                     () = hinted(hints.as_ref()) => sleep_until(begun + timing.gap).await,
                     () = sleep_until(wake) => {}
+                    Ok(()) = configs.changed() => configs.mark_changed(),
                 }
             }
         }

@@ -70,6 +70,17 @@ impl Pace {
         }
     }
 
+    /// Another upper bound from now on. A limit that throttling has narrowed stays narrow.
+    pub(crate) fn set_max(&mut self, max: usize) {
+        let at_max = self.limit >= self.max;
+        self.max = f64::from(u16::try_from(max.max(1)).unwrap_or(u16::MAX));
+        self.limit = if at_max {
+            self.max
+        } else {
+            self.limit.min(self.max)
+        };
+    }
+
     /// Whether one more call may start when `running` are on their way.
     pub(crate) fn allows(&self, running: usize, now: Instant) -> bool {
         self.has_room(running) && self.rate.is_none_or(|rate| rate.next <= now)

@@ -50,6 +50,15 @@ impl FileFraming {
         Self::new(Arc::clone(&self.framing))
     }
 
+    /// The same file under another framing. An event that waits stays in the file.
+    pub(crate) fn reframed(&self, framing: Arc<Framing>) -> Self {
+        Self {
+            marked: self.marked,
+            waiting: self.waiting,
+            ..Self::new(framing)
+        }
+    }
+
     /// How much of the file must be read to tell an event from one that is too long.
     pub(crate) fn unfinished_max(&self) -> usize {
         self.framing.unfinished_max()

@@ -8,6 +8,7 @@ mod archives;
 mod descriptors;
 mod due;
 pub(super) mod follow;
+mod retarget;
 mod rotate;
 mod sweep;
 mod unseen;

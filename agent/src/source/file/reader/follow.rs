@@ -53,10 +53,11 @@ impl<F: LogFs> Reader<F> {
         if self.scans == 1 {
             self.look_for_lost(now);
             self.look_for_unseen(now);
-            for target in self.targets.all() {
-                self.ledger.start(target.key);
-            }
             self.opened = true;
+        }
+        // After the files: those that a target finds at its first look may begin at their end.
+        for target in self.targets.all() {
+            self.ledger.start(target.key);
         }
         self.detach(&scan.unreadable, now);
         self.streams
@@ -190,8 +191,8 @@ impl<F: LogFs> Reader<F> {
         }))
     }
 
-    /// Where to begin in a file that was never read: at its start, unless it was there before the
-    /// agent first ran and the target says otherwise.
+    /// Where to begin in a file that was never read: at its start, unless it was there before its
+    /// target was first looked for and the target says otherwise.
     fn beginning(
         &mut self,
         target: usize,
@@ -199,9 +200,10 @@ impl<F: LogFs> Reader<F> {
         file: &F::File,
         stat: &Stat,
     ) -> io::Result<Place> {
-        let skip = self.targets.all().get(target).is_some_and(|target| {
-            self.scans == 1 && target.starts_at_end() && !self.ledger.has_started(target.key)
-        });
+        let skip =
+            self.targets.all().get(target).is_some_and(|target| {
+                target.starts_at_end() && !self.ledger.has_started(target.key)
+            });
         let at_end = if skip {
             let size = stat.shape.size;
             guard_at(&self.fs, file, size, GUARD_BYTES)?.map(|guard| (size, guard))
@@ -278,7 +280,11 @@ impl<F: LogFs> Reader<F> {
     }
 
     /// Where the lines of a file go now, and how that follows the days.
-    fn destination(&mut self, target: usize, path: &Path) -> Option<(Arc<Stream>, Option<Dated>)> {
+    pub(super) fn destination(
+        &mut self,
+        target: usize,
+        path: &Path,
+    ) -> Option<(Arc<Stream>, Option<Dated>)> {
         let config = &self.targets.all().get(target)?.config;
         let group = config.group.clone();
         if let Some(dated) = Dated::new(&group, &config.stream, path, self.clock.now()) {

@@ -3,6 +3,16 @@
 use tokio::sync::oneshot;
 
 use super::*;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::World;
+use crate::api::Api;
+use crate::config::Config;
+use crate::dry_run::DryRun;
+use crate::identity::Host;
+use crate::logs::{LogsSummary, Mode};
 
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -14,11 +24,27 @@ fn roads(
     let (logs_stop, _) = shutdown::channel();
     let (metrics_stop, metrics_shutdown) = shutdown::channel();
     Roads {
-        logs: Some(logs),
+        logs: Some(LogsRoad::of_task(logs)),
         logs_stop,
         metrics: Some(metrics(metrics_shutdown)),
         metrics_stop,
     }
+}
+
+/// A reloader of a configuration that was read from no file.
+fn reloader() -> Reloader {
+    let text = "[[logs.file]]\npath = \"/nonexistent.log\"\ngroup = \"g\"\n";
+    let (_, logs_shutdown) = shutdown::channel();
+    let api = Api::DryRun(DryRun::new(Box::new(Vec::new()), std::iter::empty()));
+    let world = World {
+        api: Arc::new(api),
+        health: Arc::default(),
+        known: watch::channel(Host::default()).1,
+        mode: Mode::Follow,
+        dry_run: true,
+    };
+    let config = Config::from_text("agent.toml", text).unwrap();
+    Reloader::new(world, config, logs_shutdown)
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +82,7 @@ async fn a_road_that_ends_by_itself_ends_the_agent_with_an_error() {
     let roads = roads(logs, |mut shutdown| {
         tokio::spawn(async move { shutdown.requested().await })
     });
-    let ended = roads.follow(None, DRAIN).await;
+    let ended = roads.follow(None, reloader()).await;
     assert!(matches!(ended, Err(RunError::Ended("logs"))), "{ended:?}");
 }
 
@@ -66,7 +92,7 @@ async fn the_given_time_ends_the_agent_well() {
     let roads = roads(logs, |_| tokio::spawn(std::future::pending()));
     let start = Instant::now();
     roads
-        .follow(Some(Duration::from_mins(1)), DRAIN)
+        .follow(Some(Duration::from_mins(1)), reloader())
         .await
         .unwrap();
     assert!(start.elapsed() >= Duration::from_mins(1));
