@@ -4,7 +4,7 @@
 //! position is the end of what is delivered without a gap; stretches beyond the gap are kept until
 //! it closes. There are never more of them than batches in flight.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -138,19 +138,28 @@ impl Ledger {
         })
     }
 
-    /// Follows a known file again, under the identity that it has now.
+    /// Follows a known file again, under the identity that it has now. What was acknowledged of it
+    /// stays so.
     pub(crate) fn reopen(&self, id: FileId, identity: Identity) {
         let mut state = self.state();
-        let Some(progress) = state.files.get(&id) else {
+        let Some(progress) = state.files.get_mut(&id) else {
             return;
         };
-        let mut entry = progress.entry.clone();
+        let entry = &mut progress.entry;
         if entry.parked || entry.identity != identity {
             entry.parked = false;
             entry.identity = identity;
-            state.insert(id, entry);
+            let opened = Change::Open(id, entry.clone());
+            state.journal.push(opened);
             self.changed.notify_one();
         }
+    }
+
+    /// The inode numbers of all files that are known.
+    pub(crate) fn inodes(&self) -> HashSet<u64> {
+        let state = self.state();
+        let files = state.files.values();
+        files.map(|file| file.entry.identity.inode).collect()
     }
 
     /// More of a file's beginning is known.

@@ -5,6 +5,7 @@
 //! caller waits; so the runtime never waits for a disk, and no thread exists per file.
 
 mod archives;
+mod copies;
 mod descriptors;
 mod due;
 pub(super) mod follow;
@@ -35,6 +36,7 @@ use crate::source::file::discover::Targets;
 use crate::source::file::tail::{BUFFER_BYTES, SPARE_BUFFERS_MAX, TURN_BYTES, Tail, Turn};
 use crate::source::file::watch::{Hint, Watch};
 
+use copies::{COPY_LOOK, Held};
 use descriptors::DESCRIPTORS_MAX;
 pub(crate) use descriptors::descriptor_budget;
 
@@ -86,6 +88,8 @@ pub(crate) struct Reader<F: LogFs> {
     /// Files that hold a descriptor, and how many may.
     open: BTreeSet<FileId>,
     descriptors_max: usize,
+    /// New files that may be copies.
+    held: Held,
     /// Files that wait for a turn, in order.
     turns: VecDeque<FileId>,
     /// Files that wait for a time.
@@ -153,6 +157,7 @@ impl<F: LogFs> Reader<F> {
             by_number: HashMap::new(),
             by_path: HashMap::new(),
             open: BTreeSet::new(),
+            held: Held::new(),
             descriptors_max: DESCRIPTORS_MAX,
             turns: VecDeque::new(),
             due: Due::default(),
@@ -195,6 +200,9 @@ impl<F: LogFs> Reader<F> {
         if self.scan_due <= now {
             self.scan(now);
             self.scan_due = now + self.timing.rescan;
+            if !self.held.is_empty() {
+                self.scan_due = self.scan_due.min(now + COPY_LOOK);
+            }
             if self.opened {
                 return self.outcome(now, Vec::new(), 0);
             }

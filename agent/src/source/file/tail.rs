@@ -134,10 +134,10 @@ impl<F: LogFs> Tail<F> {
         }
         if shape.size == self.offset {
             let touched = shape.written != self.shape.written;
-            self.shape = shape;
             if touched && !guard_holds(fs, file, self.offset, self.guard)? {
                 return Ok(Turn::replaced());
             }
+            self.shape = shape;
             return Ok(Turn::default());
         }
         let mut bytes = buffers.take();

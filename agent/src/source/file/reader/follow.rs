@@ -1,6 +1,6 @@
 //! Looking for files, and where to begin in one that was found.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use plimsoll_aws::LogGroup;
 use plimsoll_aws::limits::logs::NAME_CHARS_MAX;
 use tokio::time::Instant;
 
+use super::copies::Copied;
 use super::{Rate, Reader};
 use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
@@ -37,8 +38,8 @@ impl<F: LogFs> Reader<F> {
         self.scans += 1;
         let scan = self.look();
         self.by_path.clear();
-        for (target, path) in &scan.files {
-            match self.found(*target, path, now) {
+        for (target, path) in self.unrecognised(&scan.files, now) {
+            match self.found(target, path, now) {
                 Ok(()) => {
                     self.troubled.remove(path);
                 }
@@ -59,10 +60,43 @@ impl<F: LogFs> Reader<F> {
         for target in self.targets.all() {
             self.ledger.start(target.key);
         }
+        self.forget_copies();
         self.detach(&scan.unreadable, now);
         self.streams
             .retain(|_, stream| Arc::strong_count(stream) > 1);
         self.health.files.set(self.tails.len() as u64);
+    }
+
+    /// Finds files again that are followed, and gives the others: those first that an earlier run
+    /// has read, since others may be copies of them.
+    fn unrecognised<'a>(
+        &mut self,
+        files: &'a [(usize, PathBuf)],
+        now: Instant,
+    ) -> Vec<(usize, &'a Path)> {
+        let mut others = Vec::new();
+        for (target, path) in files {
+            match self.fs.stat(path) {
+                Ok(stat) if self.recognise(path, &stat, now) => {
+                    self.troubled.remove(path);
+                }
+                seen => others.push((*target, path.as_path(), seen.ok())),
+            }
+        }
+        let known = if others.is_empty() {
+            HashSet::new()
+        } else {
+            self.ledger.inodes()
+        };
+        let is_new = |stat: &Option<Stat>| {
+            let inode = stat.as_ref().map(|stat| stat.identity.inode);
+            inode.is_none_or(|inode| !known.contains(&inode))
+        };
+        others.sort_by_key(|(_, _, stat)| is_new(stat));
+        others
+            .into_iter()
+            .map(|(target, path, _)| (target, path))
+            .collect()
     }
 
     /// Looks through directories, which are watched from before they are listed.
@@ -126,9 +160,13 @@ impl<F: LogFs> Reader<F> {
         if self.recognise(path, &stat, now) {
             return Ok(());
         }
-        let place = match self.known(&file, &identity)? {
+        let place = match self.known(target, &file, &identity, now)? {
             Some(place) => place,
-            None => self.beginning(target, label, &file, &stat)?,
+            None => match self.is_copy(path, &file, &stat, now)? {
+                Copied::Perhaps => return Ok(()),
+                Copied::Whole => self.end(label, &file, &stat)?,
+                Copied::Not => self.beginning(target, label, &file, &stat)?,
+            },
         };
         self.follow(target, (file, identity), place, path, now);
         Ok(())
@@ -168,7 +206,13 @@ impl<F: LogFs> Reader<F> {
     }
 
     /// The position of a file that an earlier run of the agent has read.
-    fn known(&mut self, file: &F::File, identity: &Identity) -> io::Result<Option<Place>> {
+    fn known(
+        &mut self,
+        target: usize,
+        file: &F::File,
+        identity: &Identity,
+        now: Instant,
+    ) -> io::Result<Option<Place>> {
         let known = self
             .ledger
             .find(identity, |id| self.tails.contains_key(&id));
@@ -178,7 +222,7 @@ impl<F: LogFs> Reader<F> {
         let begins_so = entry.head.holds(&self.fs, file)?;
         if !(begins_so && guard_holds(&self.fs, file, entry.offset, entry.guard)?) {
             self.tell_truncated(&entry.path);
-            self.seek_quietly(Resumed { id, entry });
+            self.take_up_copy(target, Resumed { id, entry }, now);
             return Ok(None);
         }
         self.ledger.reopen(id, *identity);
@@ -211,14 +255,32 @@ impl<F: LogFs> Reader<F> {
             None
         };
         let (offset, guard) = at_end.unwrap_or_default();
+        let skip = self.targets.all().get(target).is_some_and(|target| {
+            self.scans == 1 && target.starts_at_end() && !self.ledger.has_started(target.key)
+        });
+        if skip {
+            return self.end(path, file, stat);
+        }
+        Ok(self.place(path, stat, 0, Guard::default()))
+    }
+
+    /// The end of a file that was never read.
+    fn end(&mut self, path: &Path, file: &F::File, stat: &Stat) -> io::Result<Place> {
+        let size = stat.shape.size;
+        let guard = guard_at(&self.fs, file, size, GUARD_BYTES)?;
+        let (offset, guard) = guard.map(|guard| (size, guard)).unwrap_or_default();
+        Ok(self.place(path, stat, offset, guard))
+    }
+
+    fn place(&mut self, path: &Path, stat: &Stat, offset: u64, guard: Guard) -> Place {
         self.opened = true;
-        Ok(Place {
+        Place {
             id: self.ledger.open(stat.identity, path, offset, guard),
             path: path.to_owned(),
             offset,
             guard,
             head: Head::default(),
-        })
+        }
     }
 
     /// Follows a file from `place` on.

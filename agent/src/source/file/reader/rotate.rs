@@ -12,11 +12,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Reader;
+use super::copies::{Copy, Wanted};
 use super::descriptors::{Listings, name_of, reach};
 use super::follow::Place;
 use crate::checkpoint::{Resumed, directory};
 use crate::fs::LogFs;
 use crate::record::{FileId, Guard};
+use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{Head, Identity, Shape, guard_holds};
 use crate::source::file::tail::Tail;
 
@@ -98,11 +100,21 @@ impl<F: LogFs> Reader<F> {
             return;
         };
         self.tell_truncated(&tail.path);
-        self.ledger.forget(id);
+        let copy = self.find_copy(&Wanted {
+            at: &tail.at,
+            offset: tail.offset,
+            guard: tail.guard,
+            head: tail.head,
+            written: tail.shape.written,
+        });
+        if copy.is_none() {
+            self.ledger.forget(id);
+        }
         self.opened = true;
         tail.id = self
             .ledger
             .open(tail.identity, &tail.path, 0, Guard::default());
+        let before = (tail.offset, tail.guard, tail.head, tail.framing.clone());
         tail.offset = 0;
         tail.guard = Guard::default();
         tail.head = Head::default();
@@ -119,8 +131,82 @@ impl<F: LogFs> Reader<F> {
         if self.open.remove(&id) {
             self.open.insert(new);
         }
+        if let Some(copy) = copy {
+            self.hand_over(id, &tail, before, copy, now);
+        }
         self.tails.insert(new, tail);
         self.queue(new);
+    }
+
+    /// The copy of a truncated file goes on as the incarnation that the file was: what is on its
+    /// way counts for it.
+    fn hand_over(
+        &mut self,
+        id: FileId,
+        original: &Tail<F>,
+        (offset, guard, head, framing): (u64, Guard, Head, FileFraming),
+        copy: Copy<F::File>,
+        now: Instant,
+    ) {
+        self.tell_copied(&original.path, &copy.path);
+        self.ledger.reopen(id, copy.identity);
+        self.by_number.insert(copy.identity.number(), id);
+        self.open.insert(id);
+        let tail = Tail {
+            id,
+            identity: copy.identity,
+            path: Arc::clone(&original.path),
+            stream: Arc::clone(&original.stream),
+            dated: original.dated.clone(),
+            refiner: original.refiner.clone(),
+            file: Some(copy.file),
+            at: Arc::from(copy.path),
+            real: None,
+            nameless: false,
+            failures: 0,
+            offset,
+            guard,
+            head,
+            shape: Shape::default(),
+            queued: false,
+            detached: Some(now),
+            changed: now,
+            scan: self.scans,
+            last: false,
+            told: original.told,
+            framing,
+            rate: original.rate,
+            event_due: None,
+        };
+        self.tails.insert(id, tail);
+        self.queue(id);
+    }
+
+    /// The same for a file that was truncated while the agent was not running.
+    pub(super) fn take_up_copy(&mut self, target: usize, known: Resumed, now: Instant) {
+        let copy = self.find_copy(&Wanted {
+            at: &known.entry.path,
+            offset: known.entry.offset,
+            guard: known.entry.guard,
+            head: known.entry.head,
+            written: i128::MIN,
+        });
+        match copy {
+            Some(copy) => {
+                self.tell_copied(&known.entry.path, &copy.path);
+                self.take_up(target, known, (copy.file, copy.identity, copy.path), now);
+            }
+            None => self.seek_quietly(known),
+        }
+    }
+
+    fn tell_copied(&self, path: &Path, copy: &Path) {
+        self.health.problems.add("file_copied", 1);
+        log::info!(
+            "what {} held before is read on from its copy {}",
+            path.display(),
+            copy.display()
+        );
     }
 
     pub(super) fn tell_truncated(&self, path: &Path) {

@@ -1,6 +1,7 @@
 //! Files as they are written, rotated, truncated and found again, on a real file system.
 
 mod compressed;
+mod copies;
 mod dated;
 mod found;
 mod framing;
