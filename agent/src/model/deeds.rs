@@ -143,6 +143,9 @@ impl World {
         self.names.remove(&to);
         let copy = self.create(&to);
         self.append(copy, &content);
+        // It may be read on where its original was, and its end be sent as it is.
+        let inode = &mut self.inodes[copy];
+        inode.duty.ragged |= inode.tail < inode.content.len();
         if truncate {
             self.truncate(key);
         }
