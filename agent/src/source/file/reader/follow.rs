@@ -248,16 +248,6 @@ impl<F: LogFs> Reader<F> {
             self.targets.all().get(target).is_some_and(|target| {
                 target.starts_at_end() && !self.ledger.has_started(target.key)
             });
-        let at_end = if skip {
-            let size = stat.shape.size;
-            guard_at(&self.fs, file, size, GUARD_BYTES)?.map(|guard| (size, guard))
-        } else {
-            None
-        };
-        let (offset, guard) = at_end.unwrap_or_default();
-        let skip = self.targets.all().get(target).is_some_and(|target| {
-            self.scans == 1 && target.starts_at_end() && !self.ledger.has_started(target.key)
-        });
         if skip {
             return self.end(path, file, stat);
         }
