@@ -399,9 +399,8 @@ impl<F: LogFs> Reader<F> {
                 }
             }
             Hint::Moved { from, to } => {
-                if !self.by_path.contains_key(from.as_path()) {
-                    self.follow_moved(&from, &to, now);
-                }
+                // Also when the old name is known: it may have been that of another file before.
+                self.follow_moved(&from, &to, now);
                 if self.concerns(&from) || self.concerns(&to) {
                     self.scan_due = now;
                 }

@@ -66,6 +66,21 @@ fn a_file_that_is_renamed_before_it_was_found_is_read_under_its_new_name() {
 }
 
 #[test]
+fn a_file_that_came_and_went_between_two_looks_is_read_after_a_known_one_of_its_name() {
+    let mut logs = Followed::by(&["app.log"]);
+    logs.append("app.log", "one\n");
+    assert_eq!(logs.lines(), ["one"]);
+    logs.append("app.log", "two\n");
+    logs.rename("app.log", "app.log.1");
+    logs.append("app.log", "three\n");
+    logs.rename("app.log", "app.log.2");
+    logs.append("app.log", "four\n");
+    let mut lines = logs.lines();
+    lines.sort();
+    assert_eq!(lines, ["four", "three", "two"]);
+}
+
+#[test]
 fn a_file_that_is_reached_by_several_paths_is_read_once_and_at_once() {
     let mut logs = Followed::by(&["*/app.log"]);
     std::fs::create_dir(logs.path("5")).unwrap();
