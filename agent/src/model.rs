@@ -5,7 +5,7 @@
 //! kind, inode numbers used again, errors, full disks, lost answers, kills, losses of power, also
 //! in the middle of a round. In the end all heals, and an independent oracle judges: every line
 //! that could be read has arrived, none arrived that was never written, and none more often than
-//! crashes and lost answers explain.
+//! crashes and lost answers explain (docs/testing.md).
 //!
 //! A failure prints its seed and the shortest list of actions that was found to fail. To run one
 //! seed only: `PLIMSOLL_MODEL_SEED=17 cargo test -p plimsoll-agent model`. To run other seeds than

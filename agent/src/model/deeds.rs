@@ -186,12 +186,13 @@ impl World {
         if inode.duty.is_finished() {
             inode.duty.parts.push(inode.content[inode.tail..].to_vec());
         }
+        let bytes = inode.content.len();
         inode.content.clear();
         inode.lines.clear();
         inode.written = written;
         inode.tail = 0;
         inode.epoch += 1;
-        inode.duty.truncated(self.now);
+        inode.duty.truncated(bytes, self.now);
     }
 }
 

@@ -85,11 +85,14 @@ impl Duty {
     }
 
     /// The content is gone.
-    pub(super) fn truncated(&mut self, now: Instant) {
+    pub(super) fn truncated(&mut self, bytes: usize, now: Instant) {
         self.owed = 0;
         self.durable = 0;
         self.ragged = false;
-        self.changed = now;
+        // Emptying an empty file keeps nobody awake.
+        if bytes > 0 {
+            self.changed = now;
+        }
     }
 }
 
@@ -112,6 +115,7 @@ struct Seen {
     lines: usize,
     owed: usize,
     matched: bool,
+    possible: bool,
     readable: bool,
     written: Option<bool>,
 }
@@ -147,6 +151,7 @@ impl World {
     pub(super) fn view(&mut self) -> View {
         self.see_matches();
         self.let_go();
+        self.see_homes();
         self.disturbed = false;
         let matched = self.matches(true);
         let seen = self.inodes.iter().enumerate().map(|(key, inode)| Seen {
@@ -158,6 +163,7 @@ impl World {
                 inode.duty.owed
             },
             matched: matched.contains(&key),
+            possible: inode.duty.possible,
             // Without a descriptor, a file behind a closed directory cannot be opened.
             readable: !inode.broken && (self.denied.is_empty() || !inode.duty.rests),
             written: self.is_written(key),
@@ -219,20 +225,26 @@ impl World {
         }
     }
 
+    /// The agent sees under which names files are found.
+    fn see_homes(&mut self) {
+        for key in self.matches(true) {
+            let homes: Vec<PathBuf> = self
+                .names
+                .iter()
+                .filter(|(path, node)| match node {
+                    Node::File(file) => *file == key,
+                    Node::Link(_) => self.resolve(path).is_ok_and(|file| file == key),
+                })
+                .filter_map(|(path, _)| path.parent().map(Path::to_owned))
+                .filter(|home| home.starts_with("/sim/log"))
+                .collect();
+            self.inodes[key].duty.homes.extend(homes);
+        }
+    }
+
     fn follow(&mut self, key: Key) {
-        let homes: Vec<PathBuf> = self
-            .names
-            .iter()
-            .filter(|(path, node)| match node {
-                Node::File(file) => *file == key,
-                Node::Link(_) => self.resolve(path).is_ok_and(|file| file == key),
-            })
-            .filter_map(|(path, _)| path.parent().map(Path::to_owned))
-            .filter(|home| home.starts_with("/sim/log"))
-            .collect();
         let inode = &mut self.inodes[key];
         let duty = &mut inode.duty;
-        duty.homes.extend(homes);
         if duty.is_finished() {
             duty.ragged = inode.tail < inode.content.len();
             duty.parts.push(inode.content[inode.tail..].to_vec());
@@ -276,6 +288,7 @@ impl World {
     /// The agent has had a round: it may have closed what has been quiet for long.
     pub(super) fn had_round(&mut self, before: &View) {
         self.see_matches();
+        self.see_homes();
         let (now, crowded) = (self.now, self.crowded);
         for key in self.matches(false) {
             self.inodes[key].duty.possible = true;
@@ -320,6 +333,10 @@ impl World {
             if seen.matched && !self.disturbed {
                 self.follow(key);
                 owed = seen.lines;
+                // What is found is committed before its lines are sent, if the disk takes it.
+                if !seen.possible && !self.state.full {
+                    self.inodes[key].duty.known = Some(seen.epoch);
+                }
             }
             for id in self.inodes[key].lines.iter().take(owed) {
                 self.oracle.hold(*id);
