@@ -81,6 +81,9 @@ fn accept(mut listener: TcpListener, shared: &Arc<Shared>) -> std::io::Result<()
                 return Ok(());
             }
             rest(length);
+            if lock(&shared.outage).take() == Some(Duration::MAX) {
+                return Ok(());
+            }
             listener = TcpListener::bind(shared.address)?;
             continue;
         }
