@@ -6,6 +6,7 @@
 //! never a line. Nothing here reads a log file or knows a sink.
 
 mod codec;
+mod cursors;
 mod ledger;
 mod store;
 mod survey;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use codec::read_anything;
+pub(crate) use cursors::Cursor;
 pub(crate) use ledger::{Ledger, Resumed, directory};
 pub(crate) use store::{Store, StoreError};
 pub(crate) use survey::{Place, Surveyed, reset, survey};
@@ -66,6 +68,8 @@ pub(crate) enum Change {
     Forgotten(FileId),
     /// The files of this target that existed at the first start are known.
     Started(u64),
+    /// A target of the journal was delivered up to here.
+    Cursor(u64, Cursor),
 }
 
 /// Everything that the disk knows.
@@ -75,6 +79,8 @@ pub(crate) struct Snapshot {
     pub(crate) files: BTreeMap<FileId, Entry>,
     /// Targets that were looked through once.
     pub(crate) targets: BTreeSet<u64>,
+    /// Positions in journals, by target.
+    pub(crate) cursors: BTreeMap<u64, Cursor>,
 }
 
 impl Snapshot {
@@ -101,6 +107,15 @@ impl Snapshot {
             Change::Started(target) => {
                 self.targets.insert(*target);
             }
+            Change::Cursor(target, cursor) => {
+                self.cursors.insert(*target, cursor.clone());
+                if self.cursors.len() > cursors::CURSORS_MAX {
+                    let oldest = self.cursors.iter().min_by_key(|(_, at)| at.realtime_us);
+                    if let Some(target) = oldest.map(|(target, _)| *target) {
+                        self.cursors.remove(&target);
+                    }
+                }
+            }
         }
     }
 
@@ -111,7 +126,8 @@ impl Snapshot {
             let open = Change::Open(*id, entry.clone());
             std::iter::once(open).chain(entry.parked.then_some(Change::Parked(*id)))
         });
-        targets.chain(files)
+        let cursor = |(target, at): (&u64, &Cursor)| Change::Cursor(*target, at.clone());
+        targets.chain(files).chain(self.cursors.iter().map(cursor))
     }
 }
 

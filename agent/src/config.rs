@@ -8,6 +8,7 @@
 
 mod check;
 mod framing;
+mod journald;
 mod keys;
 #[cfg(test)]
 mod manual;
@@ -24,6 +25,7 @@ use plimsoll_core::config::{Document, Problems};
 
 pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
+pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
 pub use keys::KEYS;
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
@@ -116,6 +118,8 @@ impl MetricsConfig {
 pub struct LogsTemplate {
     /// The files, with names still to be filled in.
     pub files: Vec<FileTemplate>,
+    /// See [`LogsConfig::journald`].
+    pub journald: Vec<JournaldTemplate>,
     /// See [`LogsConfig::in_flight_bytes_max`].
     pub in_flight_bytes_max: u32,
     /// See [`LogsConfig::flush_interval`].
@@ -168,6 +172,11 @@ impl LogsTemplate {
         });
         LogsConfig {
             files: files.collect(),
+            journald: self
+                .journald
+                .iter()
+                .map(|target| target.fill(&value))
+                .collect(),
             in_flight_bytes_max: self.in_flight_bytes_max,
             flush_interval: self.flush_interval,
             puts_in_flight_max: self.puts_in_flight_max,
@@ -178,11 +187,10 @@ impl LogsTemplate {
 
     /// The tags that names need, each with the word between the braces.
     pub(crate) fn tags(&self) -> impl Iterator<Item = (String, Placeholder)> {
-        let of = |file: &FileTemplate| {
-            let tags = file.group.tags().chain(file.stream.tags());
-            tags.map(str::to_owned).collect::<BTreeSet<_>>()
-        };
-        let all: BTreeSet<String> = self.files.iter().flat_map(of).collect();
+        let streams = self.files.iter().map(|file| &file.stream);
+        let streams = streams.chain(self.journald.iter().map(|target| &target.stream));
+        let names = self.groups().map(|(name, _)| name).chain(streams);
+        let all: BTreeSet<String> = names.flat_map(Template::tags).map(str::to_owned).collect();
         all.into_iter()
             .map(|tag| (format!("tag:{tag}"), Placeholder::Tag(tag)))
     }
@@ -190,21 +198,27 @@ impl LogsTemplate {
     /// Whether any name needs this placeholder.
     #[must_use]
     pub fn names(&self, placeholder: &Placeholder) -> bool {
-        let names =
-            |file: &FileTemplate| file.group.holds(placeholder) || file.stream.holds(placeholder);
-        self.files.iter().any(names)
+        let streams = self.files.iter().map(|file| &file.stream);
+        let streams = streams.chain(self.journald.iter().map(|target| &target.stream));
+        let groups = self.groups().map(|(name, _)| name);
+        groups.chain(streams).any(|name| name.holds(placeholder))
     }
 
     /// The groups of all targets, by name and settings.
     fn groups(&self) -> impl Iterator<Item = (&Template, &LogGroup)> {
-        self.files.iter().map(|file| (&file.group, &file.settings))
+        let files = self.files.iter().map(|file| (&file.group, &file.settings));
+        let journald = self
+            .journald
+            .iter()
+            .map(|target| (&target.group, &target.settings));
+        files.chain(journald)
     }
 
     /// Whether any group is of the Infrequent Access class, whose bytes have a price of their own.
     #[must_use]
     pub fn has_infrequent_access(&self) -> bool {
-        let infrequent = |file: &FileTemplate| file.settings.class == LogClass::InfrequentAccess;
-        self.files.iter().any(infrequent)
+        self.groups()
+            .any(|(_, settings)| settings.class == LogClass::InfrequentAccess)
     }
 }
 
@@ -214,6 +228,8 @@ pub struct LogsConfig {
     /// The files to follow, in the order of the configuration. A file that matches several targets
     /// belongs to the first.
     pub files: Vec<FileTarget>,
+    /// What is read from the systemd journal. An entry that several targets select is sent to each.
+    pub journald: Vec<JournaldTarget>,
     /// Bytes read and not yet accepted, over all files. Reading stops at this bound.
     pub in_flight_bytes_max: u32,
     /// How long an event may wait for its batch to fill.
@@ -224,6 +240,14 @@ pub struct LogsConfig {
     pub rescan_interval: Duration,
     /// The dead-letter file is cut at this size, oldest first, counted.
     pub dead_letter_bytes_max: u64,
+}
+
+impl LogsConfig {
+    /// The groups of all targets.
+    pub fn groups(&self) -> impl Iterator<Item = &LogGroup> {
+        let files = self.files.iter().map(|file| &file.group);
+        files.chain(self.journald.iter().map(|target| &target.group))
+    }
 }
 
 /// A set of files that go to one log group.

@@ -37,12 +37,12 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
         None => text.push_str("  metrics: off\n"),
     }
     if let Some(logs) = &config.logs {
-        let files = logs.files.len();
-        write!(
-            text,
-            "  logs ({files} x [[logs.file]]): US$ {LOG_GB_STANDARD:.2} a GB"
-        )
-        .ok();
+        let (files, journald) = (logs.files.len(), logs.journald.len());
+        let sources = match journald {
+            0 => format!("{files} x [[logs.file]]"),
+            _ => format!("{files} x [[logs.file]], {journald} x [[logs.journald]]"),
+        };
+        write!(text, "  logs ({sources}): US$ {LOG_GB_STANDARD:.2} a GB").ok();
         if logs.has_infrequent_access() {
             write!(
                 text,

@@ -244,10 +244,7 @@ async fn connect(
 }
 
 fn dry_run(logs: Option<&LogsConfig>) -> Api {
-    let groups = logs
-        .iter()
-        .flat_map(|logs| &logs.files)
-        .map(|file| &file.group);
+    let groups = logs.iter().flat_map(|logs| logs.groups());
     Api::DryRun(DryRun::new(Box::new(io::stdout()), groups))
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use plimsoll_aws::LogsApi;
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::Clock;
-use plimsoll_core::queue::{Receiver, bounded};
+use plimsoll_core::queue::{Receiver, Sender, bounded};
 use plimsoll_core::shutdown::{Hurry, Shutdown};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,6 +24,7 @@ use crate::health::Health;
 use crate::record::Chunk;
 use crate::sink::logs::{Creator, Encoder, Putter, Sink, SinkOptions};
 use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing, descriptor_budget};
+use crate::source::journald;
 
 /// Rounds are at least this far apart unless there is more to read. Twenty wake-ups a second cost
 /// two tenths of a percent of a core at most, and no line waits noticeably: it arrives within the
@@ -64,6 +65,9 @@ pub enum StartError {
     /// The state directory is in use or unusable.
     #[error("{0}")]
     State(String),
+    /// The system gives no thread.
+    #[error("the journal cannot be read")]
+    Thread(#[from] std::io::Error),
 }
 
 impl From<StoreError> for StartError {
@@ -194,13 +198,10 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let in_flight_bytes_max = config.in_flight_bytes_max;
     let (updates, configs) = watch::channel(config.clone());
     let (ledger, committer) = open_positions(persistence, &world.health)?;
-    // A round is read before it is booked, and requests are written a second time from what is
-    // booked, so both are taken off the bound.
-    let beside = ROUND_BYTES.saturating_add(BODY_BYTES.saturating_mul(config.puts_in_flight_max));
-    let beside = u32::try_from(beside).unwrap_or(u32::MAX);
-    let queued = in_flight_bytes_max.saturating_sub(beside);
-    let queued = queued.max(in_flight_bytes_max / 2);
+    let queued = queued_bytes_max(&config);
     let (queue, receiver) = bounded(queued);
+    let given = (&ledger, &committer, &queue);
+    let journal = start_journal(&config, &world, &tuning, once, given)?;
     let options = SinkOptions {
         flush_interval: config.flush_interval,
         puts_max: config.puts_in_flight_max,
@@ -243,11 +244,53 @@ pub(crate) fn start_tuned<A: LogsApi>(
         once,
         last_bytes_max: in_flight_bytes_max as usize,
     };
-    let run = run(source, sink, receiver, hurry, committer, world.health);
-    Ok(LogsRoad {
-        task: tokio::spawn(run),
-        config: updates,
-    })
+    let sources = (source, journal);
+    let run = run(sources, sink, receiver, hurry, committer, world.health);
+    let task = tokio::spawn(run);
+    let config = updates;
+    Ok(LogsRoad { task, config })
+}
+
+/// What may be queued. A round of each source is read before it is booked, and requests are written
+/// a second time from what is booked, so both are taken off the bound.
+fn queued_bytes_max(config: &LogsConfig) -> u32 {
+    let mut beside =
+        ROUND_BYTES.saturating_add(BODY_BYTES.saturating_mul(config.puts_in_flight_max));
+    if !config.journald.is_empty() {
+        beside = beside.saturating_add(journald::ROUND_BYTES);
+    }
+    let beside = u32::try_from(beside).unwrap_or(u32::MAX);
+    let bytes_max = config.in_flight_bytes_max;
+    bytes_max.saturating_sub(beside).max(bytes_max / 2)
+}
+
+/// The source of the journal, if anything is to be read from it.
+fn start_journal<A>(
+    config: &LogsConfig,
+    world: &World<A>,
+    tuning: &Tuning,
+    once: bool,
+    (ledger, committer, queue): (&Arc<Ledger>, &Committer, &Sender<Chunk>),
+) -> Result<Option<journald::Source<journald::Thread>>, StartError> {
+    if config.journald.is_empty() {
+        return Ok(None);
+    }
+    let parts = journald::Parts {
+        journals: journald::HostJournals::default(),
+        targets: config.journald.clone(),
+        ledger: Arc::clone(ledger),
+        health: Arc::clone(&world.health),
+        started: world.clock.now(),
+    };
+    Ok(Some(journald::Source {
+        rounds: journald::Thread::start(parts)?,
+        queue: queue.clone(),
+        committer: committer.clone(),
+        shutdown: world.shutdown.clone(),
+        gap: tuning.timing.gap,
+        once,
+        last_bytes_max: config.in_flight_bytes_max as usize,
+    }))
 }
 
 /// Opens the state directory and goes on from what it knows.
@@ -270,7 +313,7 @@ fn open_positions(
 
 /// Runs until everything has drained. All tasks belong to this one: if it is aborted, all stop.
 async fn run<A: LogsApi>(
-    source: Source<HostFs>,
+    (source, journal): (Source<HostFs>, Option<journald::Source<journald::Thread>>),
     sink: Sink<A>,
     receiver: Receiver<Chunk>,
     hurry: Hurry,
@@ -279,6 +322,10 @@ async fn run<A: LogsApi>(
 ) -> LogsSummary {
     let mut reading = JoinSet::new();
     reading.spawn(source.run());
+    let mut listening = JoinSet::new();
+    if let Some(journal) = journal {
+        listening.spawn(journal.run());
+    }
     let mut committing = JoinSet::new();
     committing.spawn(committer.clone().run());
     sink.run(receiver, hurry).await;

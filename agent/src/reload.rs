@@ -145,6 +145,10 @@ impl Reloader {
 fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let logs = |config: &Config, of: fn(&LogsTemplate) -> u64| config.logs.as_ref().map(of);
     let differs = |of: fn(&LogsTemplate) -> u64| matches!((logs(old, of), logs(new, of)), (Some(one), Some(other)) if one != other);
+    let journald = |config: &Config| {
+        let logs = config.logs.as_ref();
+        logs.map_or_else(Vec::new, |logs| logs.journald.clone())
+    };
     let keys = [
         (
             "agent.state_dir",
@@ -158,6 +162,10 @@ fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         (
             "logs.dead_letter",
             differs(|logs| logs.dead_letter_bytes_max),
+        ),
+        (
+            "logs.journald",
+            old.logs.is_some() && journald(old) != journald(new),
         ),
     ];
     let changed = keys.into_iter().filter(|(_, changed)| *changed);

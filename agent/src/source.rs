@@ -4,3 +4,4 @@
 //! queue. It names no sink, and it is the only thing that hears a shutdown.
 
 pub(crate) mod file;
+pub(crate) mod journald;

@@ -5,4 +5,5 @@
 
 pub(crate) mod alloc;
 pub(crate) mod handle;
+pub(crate) mod journal;
 pub(crate) mod lease;

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::checkpoint::{Change, Entry};
+use crate::checkpoint::{Change, Cursor, Entry};
 use crate::record::{FileId, Guard};
 use crate::source::file::identity::{Head, Identity};
 
@@ -28,6 +28,7 @@ const PARKED: u8 = 3;
 const FORGOTTEN: u8 = 4;
 const STARTED: u8 = 5;
 const OPEN: u8 = 6;
+const CURSOR: u8 = 16;
 
 /// A log without its header; `None` if this is no log of a version that is known.
 pub(crate) fn frames(log: &[u8]) -> Option<&[u8]> {
@@ -70,6 +71,14 @@ pub(crate) fn encode(change: &Change, log: &mut Vec<u8>) {
         Change::Started(target) => {
             number(log, *target);
             STARTED
+        }
+        Change::Cursor(target, cursor) => {
+            number(log, *target);
+            log.extend_from_slice(&cursor.boot.to_le_bytes());
+            number(log, cursor.realtime_us);
+            let text = cursor.text.as_bytes();
+            log.extend_from_slice(text.get(..60_000).unwrap_or(text));
+            CURSOR
         }
     };
     let payload = u16::try_from(log.len() - start - FRAME_HEAD).unwrap_or(u16::MAX);
@@ -119,6 +128,14 @@ fn frame(log: &[u8]) -> Option<(Change, &[u8])> {
         PARKED => Change::Parked(FileId(id)),
         FORGOTTEN => Change::Forgotten(FileId(id)),
         STARTED => Change::Started(id),
+        CURSOR => Change::Cursor(
+            id,
+            Cursor {
+                boot: payload.wide_number()?,
+                realtime_us: payload.number()?,
+                text: String::from_utf8(payload.0.to_vec()).ok()?,
+            },
+        ),
         _ => return None,
     };
     Some((change, next))
@@ -131,6 +148,12 @@ impl Payload<'_> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u64::from_le_bytes(*bytes))
+    }
+
+    fn wide_number(&mut self) -> Option<u128> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u128::from_le_bytes(*bytes))
     }
 
     fn guard(&mut self) -> Option<Guard> {
@@ -250,6 +273,16 @@ pub(crate) mod tests {
             id.clone().prop_map(Change::Parked),
             id.prop_map(Change::Forgotten),
             (0_u64..5).prop_map(Change::Started),
+            (0_u64..5, any::<u128>(), any::<u64>(), "[a-z=;]{0,20}").prop_map(
+                |(target, boot, realtime_us, text)| {
+                    let cursor = Cursor {
+                        boot,
+                        realtime_us,
+                        text,
+                    };
+                    Change::Cursor(target, cursor)
+                }
+            ),
         ]
     }
 

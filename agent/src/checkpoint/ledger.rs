@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::checkpoint::{Change, Entry, PARKED_MAX, Snapshot};
+use crate::checkpoint::cursors::Cursors;
+use crate::checkpoint::{Change, Cursor, Entry, PARKED_MAX, Snapshot};
 use crate::record::{FileId, Guard};
 use crate::source::file::identity::{Head, Identity};
 
@@ -44,6 +45,7 @@ struct State {
     /// Changes that are not positions, in order.
     journal: Vec<Change>,
     moved: BTreeSet<FileId>,
+    cursors: Cursors,
     bytes: u64,
 }
 
@@ -76,6 +78,7 @@ impl Ledger {
                 next,
                 journal: Vec::new(),
                 moved: BTreeSet::new(),
+                cursors: Cursors::new(snapshot.cursors),
                 bytes: 0,
             }),
             changed: Notify::new(),
@@ -192,6 +195,9 @@ impl Ledger {
     pub(crate) fn acknowledge(&self, id: FileId, from: u64, to: u64, guard: Guard) {
         let mut state = self.state();
         let Some(progress) = state.files.get_mut(&id) else {
+            if state.cursors.acknowledge(id, from, to) {
+                self.changed.notify_one();
+            }
             return;
         };
         if !progress.acknowledge(from, to, guard) {
@@ -202,6 +208,23 @@ impl Ledger {
         self.changed.notify_one();
         if state.bytes >= COMMIT_BYTES {
             self.much_changed.notify_one();
+        }
+    }
+
+    /// Follows a target of the journal, whose events are numbered from zero on, and gives the
+    /// position at which it goes on.
+    pub(crate) fn follow_journal(&self, target: u64) -> (FileId, Option<Cursor>) {
+        let mut state = self.state();
+        let id = FileId(state.next);
+        state.next += 1;
+        let cursor = state.cursors.follow(id, target);
+        (id, cursor)
+    }
+
+    /// A journal is delivered up to `cursor` when everything before its event `number` is.
+    pub(crate) fn mark(&self, id: FileId, number: u64, cursor: Cursor) {
+        if self.state().cursors.mark(id, number, cursor) {
+            self.changed.notify_one();
         }
     }
 
@@ -256,6 +279,7 @@ impl Ledger {
             let entry = &state.files.get(&id)?.entry;
             Some(Change::Moved(id, entry.offset, entry.guard))
         }));
+        changes.extend(state.cursors.take_changes());
         changes
     }
 

@@ -121,6 +121,36 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The rule is about events of exactly this level: what the field `json.level` says, or the first word within 256 bytes that names a level. Synonyms count too; critical, fatal and the like are `error`.";
     "logs.file.sample.keep", "number, 0 to 1", "required",
         "The share of these events that is sent. The text decides which, so the same event is always sent or never. The others are counted as `sampled` in `events_dropped`.";
+    "logs.journald.units", "name or list of names", "all",
+        "Units whose entries are read: what they write, and what systemd says about them. Without a suffix, `.service` is meant. Every key of the selection that is given must be satisfied; within a list, any of it.";
+    "logs.journald.identifiers", "name or list of names", "all",
+        "Programs whose entries are read, by the name that they log under (`SYSLOG_IDENTIFIER`, as `logger -t` sets it). The agent's own entries are left out unless its unit or name stands in the selection.";
+    "logs.journald.priority", "`emerg`, `alert`, `crit`, `err`, `warning`, `notice`, `info`, `debug`, or 0 to 7", "all",
+        "The least severe level that is read. An entry without a priority is read only without this key.";
+    "logs.journald.matches", "`FIELD=value` or a list of them", "none",
+        "Fields that must have this value, as for journalctl: of the same field any, of different fields all. For another group of conditions, write another section.";
+    "logs.journald.boot", "`all` or `current`", "`\"all\"`",
+        "With `current`, entries of earlier boots are not read, even if they were not sent.";
+    "logs.journald.kernel", "`true` or `false`", "both",
+        "Whether only messages of the kernel are read, or only others.";
+    "logs.journald.start", "`beginning` or `end`", "`\"end\"`",
+        "Where to begin when this section has no position yet: at the oldest entry that is kept, or with what is written from now on. Events older than 14 days are refused by CloudWatch Logs and kept as dead letters.";
+    "logs.journald.format", "`message`, `syslog` or `json`", "`\"message\"`",
+        "What an event holds: the message alone, `identifier[pid]: message`, or an object with `fields`.";
+    "logs.journald.fields", "name or list of names, or `\"*\"`", "`MESSAGE`, `PRIORITY`, `SYSLOG_IDENTIFIER`, `_PID`, `_SYSTEMD_UNIT`, `_HOSTNAME`",
+        "Fields of an object. A field that an entry lacks is left out; one that it has several times is a list. All fields of an entry together are about 1 kB, which is billed.";
+    "logs.journald.group", "as `logs.file.group`", "required",
+        "The log group. Group and stream also name the position of this section: the selection can be changed without losing it.";
+    "logs.journald.stream", "as `logs.file.stream`, without `{file_name}` and `{date}`", "`\"{instance_id}\"`",
+        "The log stream.";
+    "logs.journald.class", "as `logs.file.class`", "`\"STANDARD\"`",
+        "The class of a group that is made.";
+    "logs.journald.retention_days", "as `logs.file.retention_days`", "kept for ever",
+        "How long the group keeps events, set when the group is made.";
+    "logs.journald.tags", "as `logs.file.tags`", "none",
+        "Tags of a group that is made.";
+    "logs.journald.kms_key", "as `logs.file.kms_key`", "the service's own key",
+        "The key that encrypts a group that is made.";
     "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
         "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",

@@ -4,6 +4,7 @@
 
 mod destination;
 mod framing;
+mod journald;
 mod logs;
 mod metrics;
 mod shaping;

@@ -216,7 +216,7 @@ impl<'a> Found<'a> {
 }
 
 /// What an event has room for besides its marks.
-const fn room(begun: bool, goes_on: bool) -> usize {
+pub(crate) const fn room(begun: bool, goes_on: bool) -> usize {
     let mut room = EVENT_BYTES_MAX;
     if begun {
         room -= CONTINUED.len();
@@ -229,7 +229,7 @@ const fn room(begun: bool, goes_on: bool) -> usize {
 
 /// How many bytes of `text` are within `max` as they are billed: all of them, or as many
 /// characters as fit. At least one byte unless `text` is empty.
-fn part_of(text: &[u8], max: usize) -> usize {
+pub(crate) fn part_of(text: &[u8], max: usize) -> usize {
     if text.len() * REPLACEMENT_LEN <= max {
         return text.len();
     }

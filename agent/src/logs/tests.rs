@@ -32,6 +32,7 @@ fn config(logs: &Path) -> LogsConfig {
             stream: "{file_name}".to_owned(),
             ..FileTarget::default()
         }],
+        journald: Vec::new(),
         in_flight_bytes_max: 1 << 20,
         flush_interval: Duration::from_millis(200),
         puts_in_flight_max: 4,

@@ -145,7 +145,7 @@ async fn in_background<F: LogFs>(
     reason = "its unsafe successor asks that the descriptor stays open and the same as long as \
               this lives, which a shared OwnedFd does by its type"
 )]
-async fn hinted(hints: Option<&Arc<OwnedFd>>) {
+pub(super) async fn hinted(hints: Option<&Arc<OwnedFd>>) {
     if let Some(descriptor) = hints
         && let Ok(ready) = AsyncFd::with_interest(Arc::clone(descriptor), Interest::READABLE)
         && ready.readable().await.is_ok()

@@ -20,6 +20,8 @@ pub(super) struct Destination {
     /// The group's other settings; its name is empty.
     pub(super) settings: LogGroup,
     pub(super) stream: Template,
+    /// Both names as they are written.
+    pub(super) written: String,
 }
 
 impl Destination {
@@ -29,9 +31,13 @@ impl Destination {
         if group.is_none() && section.keys().all(|key| key != "group") {
             section.report_missing("group", "expected a log group such as \"/plimsoll/system\"");
         }
+        let mut written = group.as_ref().map_or("", |name| &name.value).to_owned();
         let group = group.and_then(|name| group_name(section, &name));
         let stream = match section.take_name("stream") {
-            Some(name) => stream_name(section, &name),
+            Some(name) => {
+                written = written + "\n" + &name.value;
+                stream_name(section, &name)
+            }
             None => Template::parse("{instance_id}").ok(),
         };
         let settings = LogGroup {
@@ -48,6 +54,7 @@ impl Destination {
             group: group?,
             settings,
             stream: stream?,
+            written,
         })
     }
 }

@@ -6,7 +6,7 @@ use plimsoll_core::config::{Field, Section};
 
 use super::super::{Check, FileTemplate, LogsTemplate, StartPosition};
 use super::destination::{Destination, same_settings};
-use super::{is_absolute, shaping};
+use super::{is_absolute, journald, shaping};
 use crate::glob::PathGlob;
 
 const MIB: u64 = 1 << 20;
@@ -20,7 +20,7 @@ pub(crate) const RESCAN_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) const DEAD_LETTER: u64 = 16 * MIB;
 const PUTS_IN_FLIGHT_MAX: u64 = 64;
 
-const STARTS: [(&str, StartPosition); 2] = [
+pub(super) const STARTS: [(&str, StartPosition); 2] = [
     ("beginning", StartPosition::Beginning),
     ("end", StartPosition::End),
 ];
@@ -31,6 +31,7 @@ pub(super) fn read(root: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<Lo
     let seconds = Duration::from_secs;
     let mut logs = LogsTemplate {
         files: Vec::new(),
+        journald: Vec::new(),
         in_flight_bytes_max: section
             .take_size("in_flight", IN_FLIGHT_MIN..=IN_FLIGHT_MAX)
             .and_then(|bytes| u32::try_from(bytes).ok())
@@ -50,8 +51,15 @@ pub(super) fn read(root: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<Lo
             .unwrap_or(DEAD_LETTER),
     };
     let files = section.take_sections("file");
-    if files.is_empty() && section.keys().all(|key| key != "file") {
-        section.report_missing("file", "expected at least one [[logs.file]]");
+    let journald = section.take_sections("journald");
+    if section
+        .keys()
+        .all(|key| !matches!(key, "file" | "journald"))
+    {
+        section.report_missing(
+            "file",
+            "expected at least one [[logs.file]] or [[logs.journald]]",
+        );
     }
     for mut file in files {
         if let Some(template) = file_target(&mut file, checks) {
@@ -60,8 +68,19 @@ pub(super) fn read(root: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<Lo
         }
         file.finish();
     }
+    for mut target in journald {
+        if let Some(template) = journald::target(&mut target, &logs) {
+            same_settings(
+                &target,
+                logs.groups(),
+                (&template.group, &template.settings),
+            );
+            logs.journald.push(template);
+        }
+        target.finish();
+    }
     section.finish();
-    (!logs.files.is_empty()).then_some(logs)
+    (!logs.files.is_empty() || !logs.journald.is_empty()).then_some(logs)
 }
 
 /// One `[[logs.file]]`. Every key is read even when an early one is wrong.

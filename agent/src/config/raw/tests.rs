@@ -233,6 +233,10 @@ fn keys_of_the_reader() -> BTreeSet<String> {
             "logs.file.multi_line",
             "[[logs.file]]\nmulti_line.zzz = 1\n",
         ),
+        (
+            "logs.journald",
+            "[[logs.journald]]\ngroup = \"g\"\nzzz = 1\n",
+        ),
         ("metrics", "[metrics]\nzzz = 1\n"),
         ("metrics.disk", "[metrics.disk]\nzzz = 1\n"),
         ("metrics.diskio", "[metrics.diskio]\nzzz = 1\n"),

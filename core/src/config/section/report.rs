@@ -89,6 +89,14 @@ impl Section<'_> {
         }
     }
 
+    /// Whether the key holds a whole number, for a key that takes a number or a word.
+    #[must_use]
+    pub fn holds_integer(&self, key: &str) -> bool {
+        let mut entries = self.table.iter();
+        entries
+            .any(|(name, value)| &**name.get_ref() == key && value.get_ref().as_integer().is_some())
+    }
+
     /// A whole number out of a closed list. The nearest allowed number is told.
     pub fn take_integer_of(&mut self, key: &'static str, allowed: &[u32]) -> Option<u32> {
         let number = self.take_integer(key, 0..=u64::from(u32::MAX))?;
