@@ -1,24 +1,21 @@
 //! The source over a journal in memory: crashes, vacuums, faults, and back pressure.
 
+mod source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_aws::LogGroup;
 use plimsoll_core::clock::UnixMillis;
-use plimsoll_core::queue::{Receiver, bounded};
-use plimsoll_core::shutdown::{Trigger, channel};
 use proptest::prelude::*;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance};
 
 use super::fake::{FIRST_US, FakeJournals};
 use super::journal::Unavailable;
 use super::reader::{Parts, Reader};
-use super::{Rounds, Source, Thread};
-use crate::checkpoint::{Committer, Ledger, Snapshot, Store};
-use crate::config::{Boot, JournalSelection, JournaldTarget, Persistence, StartPosition};
-use crate::fs::HostFs;
+use crate::checkpoint::{Ledger, Snapshot};
+use crate::config::{Boot, JournalSelection, JournaldTarget, StartPosition};
 use crate::health::Health;
 use crate::record::Chunk;
 
@@ -444,59 +441,4 @@ async fn a_stream_whose_calls_keep_failing_is_not_read_ahead_for() {
         agent.reader.round(Instant::now()).more,
         "it goes on when that is settled"
     );
-}
-
-/// The whole source with a queue of `bytes`, and what tells it to stop.
-fn start<R: Rounds + 'static>(
-    rounds: R,
-    ledger: &Arc<Ledger>,
-    directory: &tempfile::TempDir,
-    bytes: u32,
-) -> (JoinHandle<()>, Receiver<Chunk>, Trigger) {
-    let persistence = Persistence::Directory(directory.path().to_owned());
-    let (store, _) = Store::open(HostFs, &persistence).unwrap();
-    let (queue, receiver) = bounded(bytes);
-    let (trigger, shutdown) = channel();
-    let source = Source {
-        rounds,
-        queue,
-        committer: Committer::new(Arc::clone(ledger), store, Arc::default()),
-        shutdown,
-        gap: Duration::from_millis(100),
-        once: false,
-        last_bytes_max: usize::MAX,
-    };
-    (tokio::spawn(source.run()), receiver, trigger)
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_read_while_the_queue_is_full_and_what_was_written_before_the_end_arrives() {
-    let directory = tempfile::tempdir().unwrap();
-    let agent = Agent::new(target(StartPosition::Beginning));
-    (0..20_000).for_each(|number| agent.log(&format!("{number:05}")));
-    let (task, mut receiver, trigger) = start(agent.reader, &agent.ledger, &directory, 1 << 17);
-    sleep(MINUTE).await;
-    let reads = agent.journals.state().reads;
-    assert!((4000..=3 * 4096).contains(&reads), "{reads}");
-    trigger.request();
-    let mut arrived = 0;
-    while let Some(chunk) = receiver.recv().await {
-        arrived += chunk.count();
-    }
-    task.await.unwrap();
-    assert_eq!(arrived, 20_000);
-}
-
-#[tokio::test]
-async fn one_thread_makes_the_rounds_and_ends_with_the_source() {
-    let directory = tempfile::tempdir().unwrap();
-    let agent = Agent::new(target(StartPosition::Beginning));
-    agent.log("one");
-    let parts = parts(&agent.journals, &agent.target, &agent.ledger, &agent.health);
-    let thread = Thread::start(parts).unwrap();
-    let (task, mut receiver, trigger) = start(thread, &agent.ledger, &directory, 1 << 17);
-    assert_eq!(receiver.recv().await.unwrap().line(0), b"one");
-    trigger.request();
-    assert!(receiver.recv().await.is_none());
-    task.await.unwrap();
 }
