@@ -226,7 +226,7 @@ impl<A: LogsApi> Sink<A> {
                 None => due.filter(|_| self.pace.allows(running, Instant::now())),
             }
         };
-        let wakes = [next, self.waiting.next_retry(), gauge];
+        let wakes = [next, self.waiting.next(), gauge];
         wakes.into_iter().flatten().min()
     }
 
@@ -240,7 +240,7 @@ impl<A: LogsApi> Sink<A> {
             if let Some(due) = self.open.due(now, later, |stream| waiting.holds_up(stream)) {
                 self.seal(due);
             }
-            let Some(work) = self.waiting.pop() else {
+            let Some(work) = self.waiting.pop(now) else {
                 return;
             };
             self.running.insert(work.number, work.batch.earliest());

@@ -2,14 +2,21 @@
 //!
 //! Streams take turns, so that one with a thousand batches holds up none with a single one. A
 //! stream whose last call failed is only tried by the batch that failed, so that its other batches
-//! do not fail one by one. Each step costs the same with one stream or ten thousand.
+//! do not fail one by one. A batch does not overtake the one before it of its stream unless that
+//! takes long: so events of the same millisecond keep their order, and a slow answer still does not
+//! hold up a busy stream. Each step costs the same with one stream or ten thousand.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use plimsoll_core::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::put::Work;
+
+/// How long a batch waits for the one before it. Answers within a Region mostly come sooner; where
+/// they take twice as long, a stream has two calls under way and still sends 40 MiB a second.
+const OVERTAKE_AFTER: Duration = Duration::from_millis(25);
 
 /// All batches that wait.
 #[derive(Debug, Default)]
@@ -19,6 +26,9 @@ pub(crate) struct Waiting {
     turns: VecDeque<u64>,
     /// Streams whose last call failed.
     blocked: HashSet<u64>,
+    /// Streams with a call under way, by when the next may follow it.
+    followed: HashMap<u64, Instant>,
+    follow_at: BTreeSet<(Instant, u64)>,
     /// Batches that failed, by when they are tried again. The number keeps keys apart.
     delayed: BTreeMap<(Instant, u64), Work>,
     /// Batches that failed and have waited.
@@ -46,7 +56,9 @@ impl Waiting {
     /// Whether another batch of a stream could not leave now: its last call failed, or others wait
     /// before it.
     pub(crate) fn holds_up(&self, stream: u64) -> bool {
-        self.blocked.contains(&stream) || self.lanes.contains_key(&stream)
+        self.blocked.contains(&stream)
+            || self.followed.contains_key(&stream)
+            || self.lanes.contains_key(&stream)
     }
 
     /// A batch waits for the turn of its stream.
@@ -70,22 +82,32 @@ impl Waiting {
         self.delayed.insert((at, work.number), work);
     }
 
-    /// When the next batch that failed is tried again.
-    pub(crate) fn next_retry(&self) -> Option<Instant> {
-        self.delayed.first_key_value().map(|((at, _), _)| *at)
+    /// When a batch that failed is tried again, or one may overtake another.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let retry = self.delayed.first_key_value().map(|((at, _), _)| *at);
+        let waits = |(_, stream): &&(Instant, u64)| self.lanes.contains_key(stream);
+        let follow = self.follow_at.iter().find(waits).map(|(at, _)| *at);
+        retry.into_iter().chain(follow).min()
     }
 
-    /// Batches that failed have waited long enough at `now`.
+    /// Batches that failed, or that followed another, have waited long enough at `now`.
     pub(crate) fn wait_is_over(&mut self, now: Instant) {
         while let Some(first) = self.delayed.first_entry()
             && first.key().0 <= now
         {
             self.again.push_back(first.remove());
         }
+        while let Some((at, stream)) = self.follow_at.first().copied()
+            && at <= now
+        {
+            self.follow_at.pop_first();
+            self.followed.remove(&stream);
+            self.give_turn(stream);
+        }
     }
 
-    /// The next batch to try.
-    pub(crate) fn pop(&mut self) -> Option<Work> {
+    /// The next batch to try at `now`.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Work> {
         if let Some(work) = self.again.pop_front() {
             return Some(work);
         }
@@ -100,9 +122,10 @@ impl Waiting {
             let work = lane.works.pop_front();
             if lane.works.is_empty() {
                 self.lanes.remove(&stream);
-            } else {
-                self.give_turn(stream);
             }
+            let at = now + OVERTAKE_AFTER;
+            self.followed.insert(stream, at);
+            self.follow_at.insert((at, stream));
             return work;
         }
         None
@@ -113,17 +136,25 @@ impl Waiting {
         self.blocked.insert(stream);
     }
 
-    /// A call of the stream was answered.
+    /// A call of the stream was answered well.
     pub(crate) fn unblock(&mut self, stream: u64) {
-        if self.blocked.remove(&stream) {
-            self.give_turn(stream);
+        self.blocked.remove(&stream);
+        self.answered(stream);
+    }
+
+    /// A call of the stream was answered: the next need not wait for it.
+    pub(crate) fn answered(&mut self, stream: u64) {
+        if let Some(at) = self.followed.remove(&stream) {
+            self.follow_at.remove(&(at, stream));
         }
+        self.give_turn(stream);
     }
 
     fn give_turn(&mut self, stream: u64) {
         if let Some(lane) = self.lanes.get_mut(&stream)
             && !lane.has_turn
             && !self.blocked.contains(&stream)
+            && !self.followed.contains_key(&stream)
         {
             lane.has_turn = true;
             self.turns.push_back(stream);
@@ -155,10 +186,34 @@ mod tests {
         Work::new(number, Batch::new(Arc::new(stream)))
     }
 
+    /// In which order batches leave when each is answered before the next.
     fn order(waiting: &mut Waiting) -> Vec<u64> {
-        std::iter::from_fn(|| waiting.pop())
-            .map(|work| work.number)
-            .collect()
+        let now = Instant::now();
+        let mut numbers = Vec::new();
+        while let Some(work) = waiting.pop(now) {
+            numbers.push(work.number);
+            waiting.answered(work.batch.stream().number);
+        }
+        numbers
+    }
+
+    #[test]
+    fn a_batch_overtakes_none_of_its_stream_that_is_not_slow() {
+        let mut waiting = Waiting::default();
+        let now = Instant::now();
+        for (number, stream) in [(1, 1), (2, 1), (3, 1), (10, 2)] {
+            waiting.push(work(number, stream));
+        }
+        let next = |waiting: &mut Waiting, at| waiting.pop(at).map(|work| work.number);
+        assert_eq!(next(&mut waiting, now), Some(1));
+        assert_eq!(next(&mut waiting, now), Some(10));
+        assert_eq!(next(&mut waiting, now), None);
+        assert_eq!(waiting.next(), Some(now + OVERTAKE_AFTER));
+        waiting.wait_is_over(now + OVERTAKE_AFTER);
+        assert_eq!(next(&mut waiting, now + OVERTAKE_AFTER), Some(2));
+        assert_eq!(next(&mut waiting, now + OVERTAKE_AFTER), None);
+        waiting.answered(1);
+        assert_eq!(next(&mut waiting, now + OVERTAKE_AFTER), Some(3));
     }
 
     #[test]
