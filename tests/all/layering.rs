@@ -83,7 +83,8 @@ fn pure_modules_have_no_runtime_and_make_no_calls() {
                 || file == format!("{module}.rs")
         };
         for (file, text) in files(parent, ".rs") {
-            if !own(&file) {
+            // Tests hold samples of other languages, and may wait for what they test.
+            if !own(&file) || file.ends_with("/tests.rs") || file.contains("/tests/") {
                 continue;
             }
             for banned in ["tokio::", "Api>", "Api ", ".await"] {
@@ -139,7 +140,11 @@ fn the_agent_stays_within_its_budget_of_packages() {
         String::from_utf8_lossy(&tree.stderr)
     );
     let text = String::from_utf8_lossy(&tree.stdout);
-    let packages: BTreeSet<&str> = text.lines().collect();
+    // A package that stands in the tree again is marked with a star.
+    let packages: BTreeSet<&str> = text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .collect();
     assert!(packages.len() > 50, "the tree was read");
     assert!(packages.len() <= AGENT_PACKAGES_MAX, "{}", packages.len());
 }

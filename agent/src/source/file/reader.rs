@@ -105,6 +105,8 @@ pub(crate) struct Reader<F: LogFs> {
     stamp: UnixMillis,
     clock_seen: UnixMillis,
     troubled: HashSet<PathBuf>,
+    /// Files of an earlier run that could not be looked for yet.
+    undecided: HashSet<FileId>,
     followed: u64,
     /// Whether files were opened that the disk may not know yet.
     opened: bool,
@@ -173,6 +175,7 @@ impl<F: LogFs> Reader<F> {
             clock_seen: UnixMillis(i64::MIN),
             clock,
             troubled: HashSet::new(),
+            undecided: HashSet::new(),
             followed: 0,
             opened: false,
         }

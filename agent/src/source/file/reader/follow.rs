@@ -38,6 +38,7 @@ impl<F: LogFs> Reader<F> {
         self.scans += 1;
         let scan = self.look();
         self.by_path.clear();
+        let mut hidden = Vec::new();
         for (target, path) in self.unrecognised(&scan.files, now) {
             match self.found(target, path, now) {
                 Ok(()) => {
@@ -45,14 +46,19 @@ impl<F: LogFs> Reader<F> {
                 }
                 // It went away between two looks, which is nobody's trouble.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.trouble(path, "file_unreadable", &error),
+                Err(error) => {
+                    hidden.extend(self.fs.stat(path).map(|stat| stat.identity));
+                    self.trouble(path, "file_unreadable", &error);
+                }
             }
         }
         for (path, error) in &scan.unreadable {
             self.trouble(path, Scan::reason(error), error);
         }
+        if self.scans == 1 || !self.undecided.is_empty() {
+            self.look_for_lost(&hidden, now);
+        }
         if self.scans == 1 {
-            self.look_for_lost(now);
             self.look_for_unseen(now);
             self.opened = true;
         }

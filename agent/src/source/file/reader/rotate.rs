@@ -107,13 +107,15 @@ impl<F: LogFs> Reader<F> {
             head: tail.head,
             written: tail.shape.written,
         });
-        if copy.is_none() {
-            self.ledger.forget(id);
-        }
         self.opened = true;
+        // Opened before the old one is forgotten: a disk that takes only the first still knows the
+        // file.
         tail.id = self
             .ledger
             .open(tail.identity, &tail.path, 0, Guard::default());
+        if copy.is_none() {
+            self.ledger.forget(id);
+        }
         let before = (tail.offset, tail.guard, tail.head, tail.framing.clone());
         tail.offset = 0;
         tail.guard = Guard::default();
@@ -217,9 +219,19 @@ impl<F: LogFs> Reader<F> {
         );
     }
 
-    /// Looks for files that an earlier run has followed and that no path leads to now.
-    pub(super) fn look_for_lost(&mut self, now: Instant) {
+    /// Looks for files that an earlier run has followed and that no path leads to now. What cannot
+    /// be looked at now, as those that are `hidden`, is looked for again at the next scan.
+    pub(super) fn look_for_lost(&mut self, hidden: &[Identity], now: Instant) {
+        let undecided = std::mem::take(&mut self.undecided);
+        let first = self.scans == 1;
         for lost in self.ledger.unclaimed(|id| self.tails.contains_key(&id)) {
+            if !first && !undecided.contains(&lost.id) {
+                continue;
+            }
+            if hidden.iter().any(|one| one.could_be(&lost.entry.identity)) {
+                self.undecided.insert(lost.id);
+                continue;
+            }
             let Some(target) = self.targets.target_of(&lost.entry.path) else {
                 // The configuration no longer wants it. It may want it again.
                 self.ledger.park(lost.id);
@@ -229,6 +241,7 @@ impl<F: LogFs> Reader<F> {
                 Ok(Some(found)) => self.take_up(target, lost, found, now),
                 Ok(None) => self.seek_in_archives(target, lost),
                 Err(error) => {
+                    self.undecided.insert(lost.id);
                     let path = directory(&lost.entry);
                     self.trouble(&path, "directory_unreadable", &error);
                 }

@@ -12,6 +12,8 @@ use crate::fs::{HostFile, HostFs, LogFs, Name, Stat};
 pub(super) struct Odd {
     /// The server has lost all open files.
     pub(super) stale: Arc<AtomicBool>,
+    /// This user may open nothing.
+    pub(super) forbidden: Arc<AtomicBool>,
     /// Neither births nor handles are known.
     pub(super) plain: bool,
 }
@@ -34,6 +36,9 @@ impl LogFs for Odd {
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<(HostFile, Stat)>> {
+        if self.forbidden.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let opened = HostFs.open(path)?;
         Ok(opened.map(|(file, stat)| (file, self.seen(stat))))
     }

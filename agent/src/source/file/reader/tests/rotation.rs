@@ -118,3 +118,29 @@ fn several_writers_of_one_file_lose_no_line() {
     writers[0].write_all(b"last\n").unwrap();
     assert_eq!(logs.lines_after(TIMING.sweep), ["last"]);
 }
+
+#[test]
+fn a_known_file_that_may_not_be_opened_at_the_start_goes_on_where_it_was_once_it_may() {
+    let check = |renamed: Option<&str>| {
+        let mut logs = Followed::new(StartPosition::Beginning, &[("app.log", "one\n")]);
+        assert_eq!(logs.lines(), ["one"]);
+        logs.append("app.log", "two\n");
+        if let Some(name) = renamed {
+            logs.rename("app.log", name);
+        }
+        let mut known = Snapshot::default();
+        for change in logs.ledger.take_changes() {
+            known.apply(&change);
+        }
+        let odd = Odd::default();
+        odd.forbidden.store(true, Ordering::Relaxed);
+        let mut logs = Followed::on(odd.clone(), logs.directory, StartPosition::End, known);
+        assert!(logs.lines().is_empty());
+        assert!(logs.lines_after(TIMING.rescan).is_empty());
+        odd.forbidden.store(false, Ordering::Relaxed);
+        assert_eq!(logs.lines_after(TIMING.rescan), ["two"], "{renamed:?}");
+    };
+    check(None);
+    check(Some("app-2.log"));
+    check(Some("rotated"));
+}
