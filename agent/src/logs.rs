@@ -224,7 +224,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
         health: Arc::clone(&world.health),
     };
     let hurry = world.shutdown.hurry();
-    let sink = Sink::new(putter, Arc::clone(&world.clock), options).listening(configs.clone());
+    let sink = Sink::new(putter, options).listening(configs.clone());
     let source = Source {
         reader: Reader::new(
             HostFs,

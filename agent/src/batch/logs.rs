@@ -154,11 +154,6 @@ impl Batch {
         self.billed_bytes
     }
 
-    /// The time of its first event.
-    pub(crate) fn earliest(&self) -> UnixMillis {
-        self.earliest
-    }
-
     /// Puts the events in the order of their time. Events of the same time keep theirs.
     pub(crate) fn seal(mut self) -> Self {
         if self.ordered {

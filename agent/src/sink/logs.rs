@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use plimsoll_aws::{Action, Error, LogsApi};
 use plimsoll_core::backoff::Backoff;
-use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::queue::{Held, Receiver};
 use plimsoll_core::shutdown::Hurry;
 use tokio::sync::watch;
@@ -69,7 +68,6 @@ pub(crate) struct SinkOptions {
 #[derive(Debug)]
 pub(crate) struct Sink<A> {
     putter: Arc<Putter<A>>,
-    clock: Arc<dyn Clock>,
     options: SinkOptions,
     /// Tells when batches may wait another time or more calls may run.
     configs: Option<watch::Receiver<LogsConfig>>,
@@ -77,8 +75,8 @@ pub(crate) struct Sink<A> {
     open: OpenBatches,
     waiting: Waiting,
     puts: JoinSet<Outcome>,
-    /// The first time of each batch that is on its way.
-    running: HashMap<u64, UnixMillis>,
+    /// When the first event of each batch came that is on its way.
+    running: HashMap<u64, Instant>,
     pace: Pace,
     /// Streams whose trouble was told.
     told: HashSet<u64>,
@@ -92,10 +90,9 @@ pub(crate) struct Sink<A> {
 
 impl<A: LogsApi> Sink<A> {
     /// A sink that has sent nothing yet.
-    pub(crate) fn new(putter: Putter<A>, clock: Arc<dyn Clock>, options: SinkOptions) -> Self {
+    pub(crate) fn new(putter: Putter<A>, options: SinkOptions) -> Self {
         Self {
             putter: Arc::new(putter),
-            clock,
             options,
             configs: None,
             begun: Instant::now(),
@@ -176,10 +173,11 @@ impl<A: LogsApi> Sink<A> {
     /// Puts the lines of a chunk into batches.
     fn take(&mut self, chunk: &Arc<Held<Chunk>>) {
         let stream = chunk.stream.number;
+        let now = Instant::now();
         let due = self.due();
         let mut from = 0;
         while from < chunk.count() {
-            let filled = self.open.fill(chunk, from, due);
+            let filled = self.open.fill(chunk, from, now, due);
             from = filled.next;
             self.unsettled_bytes += filled.billed_bytes;
             if filled.full {
@@ -206,9 +204,10 @@ impl<A: LogsApi> Sink<A> {
 
     /// An open batch leaves.
     fn seal(&mut self, stream: u64) {
-        if let Some(batch) = self.open.take(stream) {
+        if let Some((batch, since)) = self.open.take(stream) {
             self.numbers += 1;
-            self.waiting.push(Work::new(self.numbers, batch.seal()));
+            let work = Work::new(self.numbers, batch.seal(), since);
+            self.waiting.push(work);
         }
     }
 
@@ -243,7 +242,7 @@ impl<A: LogsApi> Sink<A> {
             let Some(work) = self.waiting.pop(now) else {
                 return;
             };
-            self.running.insert(work.number, work.batch.earliest());
+            self.running.insert(work.number, work.since);
             if !work.is_answered() {
                 self.pace.started(now);
             }
@@ -352,9 +351,9 @@ impl<A: LogsApi> Sink<A> {
         } else if self.gauge_due <= now {
             self.gauge_due = now + GAUGE_INTERVAL;
             let running = self.running.values().copied().min();
-            let oldest = [self.waiting.earliest(), self.open.earliest(), running];
+            let oldest = [self.waiting.oldest(), self.open.oldest(), running];
             let oldest = oldest.into_iter().flatten().min();
-            let age = oldest.map_or(Duration::ZERO, |oldest| self.clock.now().since(oldest));
+            let age = oldest.map_or(Duration::ZERO, |oldest| now.duration_since(oldest));
             let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
             health.oldest_unsent_ms.set(millis);
         }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::queue::Held;
 use tokio::time::Instant;
 
@@ -22,6 +21,7 @@ pub(crate) struct OpenBatches {
 
 #[derive(Debug)]
 struct Open {
+    since: Instant,
     due: Instant,
     batch: Batch,
 }
@@ -49,14 +49,21 @@ impl OpenBatches {
     }
 
     /// Takes lines of `chunk` from index `from` on into the batch of its stream. One that is opened
-    /// for it is due at `due`.
-    pub(crate) fn fill(&mut self, chunk: &Arc<Held<Chunk>>, from: u32, due: Instant) -> Filled {
+    /// for it at `now` is due at `due`.
+    pub(crate) fn fill(
+        &mut self,
+        chunk: &Arc<Held<Chunk>>,
+        from: u32,
+        now: Instant,
+        due: Instant,
+    ) -> Filled {
         let number = chunk.stream.number;
         let dues = &mut self.dues;
         let open = self.batches.entry(number).or_insert_with(|| {
             dues.insert((due, number));
             let batch = Batch::new(Arc::clone(&chunk.stream));
-            Open { due, batch }
+            let since = now;
+            Open { since, due, batch }
         });
         let before = open.batch.billed_bytes();
         let next = open.batch.fill(chunk, from);
@@ -69,12 +76,12 @@ impl OpenBatches {
         }
     }
 
-    /// The batch of a stream leaves.
-    pub(crate) fn take(&mut self, stream: u64) -> Option<Batch> {
-        let Open { due, batch } = self.batches.remove(&stream)?;
+    /// The batch of a stream leaves, with when its first event came.
+    pub(crate) fn take(&mut self, stream: u64) -> Option<(Batch, Instant)> {
+        let Open { since, due, batch } = self.batches.remove(&stream)?;
         self.dues.remove(&(due, stream));
         self.billed_bytes -= batch.billed_bytes();
-        Some(batch)
+        Some((batch, since))
     }
 
     /// When the next one must leave.
@@ -126,11 +133,8 @@ impl OpenBatches {
         }
     }
 
-    /// The time of the first event of all.
-    pub(crate) fn earliest(&self) -> Option<UnixMillis> {
-        self.batches
-            .values()
-            .map(|open| open.batch.earliest())
-            .min()
+    /// When the first event of all came.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.batches.values().map(|open| open.since).min()
     }
 }

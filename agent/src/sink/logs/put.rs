@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use plimsoll_aws::limits::logs::EVENT_OVERHEAD;
 use plimsoll_aws::{Action, Error, LogBatch, LogClass, LogsApi, Refused};
+use tokio::time::Instant;
 
 use crate::batch::logs::{BODY_BYTES, Batch, INLINE_BYTES_MAX};
 use crate::checkpoint::Ledger;
@@ -45,6 +46,8 @@ pub(crate) struct Work {
     pub(crate) number: u64,
     /// The batch, sealed.
     pub(crate) batch: Arc<Batch>,
+    /// When its first event came to the sink.
+    pub(crate) since: Instant,
     /// Tries that failed.
     pub(crate) failures: u32,
     /// What the service has answered, if refused events could not be kept yet.
@@ -83,9 +86,10 @@ pub(crate) enum Outcome {
 
 impl Work {
     /// A batch that was not tried yet.
-    pub(crate) fn new(number: u64, batch: Batch) -> Self {
+    pub(crate) fn new(number: u64, batch: Batch, since: Instant) -> Self {
         Self {
             number,
+            since,
             batch: Arc::new(batch),
             failures: 0,
             answered: None,
@@ -102,6 +106,7 @@ impl Work {
     pub(crate) fn half(&self, number: u64, batch: Arc<Batch>) -> Self {
         Self {
             number,
+            since: self.since,
             batch,
             failures: 0,
             answered: None,

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use plimsoll_aws::testing::{FakeLogs, denied, rejected, throttled, unavailable};
 use plimsoll_aws::{LogBatch, LogGroup, Refused};
-use plimsoll_core::clock::ManualClock;
 use plimsoll_core::queue::{Sender, bounded};
 use plimsoll_core::shutdown::{Trigger, channel};
 use tokio::task::JoinHandle;
@@ -73,11 +72,7 @@ fn road_with<A: LogsApi + Clone>(api: &A, change: impl Fn(&mut SinkOptions)) -> 
     change(&mut options);
     let (trigger, shutdown) = channel();
     let (queue, receiver) = bounded(1 << 24);
-    let sink = Sink::new(
-        putter,
-        Arc::new(ManualClock::at(UnixMillis(10_000))),
-        options,
-    );
+    let sink = Sink::new(putter, options);
     Road {
         queue,
         ledger,

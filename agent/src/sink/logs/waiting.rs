@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use plimsoll_core::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::put::Work;
@@ -161,13 +160,13 @@ impl Waiting {
         }
     }
 
-    /// The time of the first event of all.
-    pub(crate) fn earliest(&self) -> Option<UnixMillis> {
+    /// When the first event of all came.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
         let lanes = self.lanes.values().flat_map(|lane| &lane.works);
         lanes
             .chain(self.delayed.values())
             .chain(&self.again)
-            .map(|work| work.batch.earliest())
+            .map(|work| work.since)
             .min()
     }
 }
@@ -183,7 +182,7 @@ mod tests {
 
     fn work(number: u64, stream: u64) -> Work {
         let stream = Stream::new(stream, LogGroup::default(), "s");
-        Work::new(number, Batch::new(Arc::new(stream)))
+        Work::new(number, Batch::new(Arc::new(stream)), Instant::now())
     }
 
     /// In which order batches leave when each is answered before the next.
