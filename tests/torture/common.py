@@ -2,12 +2,18 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / "target" / "venv"
 REQUIREMENTS = ROOT / "tests" / "referees" / "requirements.txt"
+
+
+def end_properly():
+    """Lets SIGTERM end the script as Ctrl-C does, so that what it has made is taken away."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def with_boto3():

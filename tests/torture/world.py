@@ -16,6 +16,8 @@ import urllib.request
 
 CLONE_NEWNET = 0x40000000
 STATE_BYTES = "2m"
+# Room in the stand-in for every event of a run: about a million, twice over.
+LOG_MEMORY_MIB = "2048"
 
 
 class Child:
@@ -84,7 +86,7 @@ class World:
         ready = self.directory / "ready"
         self.local = Child(
             [self.binaries / "plimsoll-local", "serve", "--listen", f"{self.address}:0", "--ready-file", ready,
-             "--region", "eu-west-1", "--account", "111122223333"],
+             "--region", "eu-west-1", "--account", "111122223333", "--log-memory", LOG_MEMORY_MIB],
             self.directory / "local.log", self.environment(),
         )
         self.undo.callback(self.local.end, signal.SIGKILL)

@@ -89,7 +89,7 @@ pub(crate) struct Reader<F: LogFs> {
     open: BTreeSet<FileId>,
     descriptors_max: usize,
     /// New files that may be copies.
-    held: Held,
+    held: Held<F>,
     /// Files that wait for a turn, in order.
     turns: VecDeque<FileId>,
     /// Files that wait for a time.

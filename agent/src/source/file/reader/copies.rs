@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Reader;
+use super::follow::Place;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard};
 use crate::source::file::identity::{HEAD_BYTES, Head, Identity, guard_at, guard_holds};
@@ -32,18 +33,23 @@ use crate::source::file::tail::Tail;
 pub(super) const COPY_WAIT: Duration = Duration::from_secs(15);
 /// How often files that wait are looked at.
 pub(super) const COPY_LOOK: Duration = Duration::from_secs(2);
+/// How many of them are kept open, beyond the budget of descriptors. Of a night's thousand copies
+/// all are looked at, and these few are safe from losing their names meanwhile.
+const OPEN_MAX: usize = 8;
 /// A copy beyond this is not compared as a whole, which would take too long; it is sent again.
 const COMPARED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What is compared at a time.
 const COMPARED_BYTES: usize = 64 * 1024;
 
 /// New files that look like copies, by path.
-pub(super) type Held = HashMap<PathBuf, Waiting>;
+pub(super) type Held<F> = HashMap<PathBuf, Waiting<F>>;
 
 /// A new file that looks like a copy of one that is followed.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Waiting<F: LogFs> {
     original: FileId,
+    /// It, open, so that it can be read when its name is gone; and what it is called by people.
+    file: Option<(F::File, PathBuf)>,
     identity: Identity,
     /// Its size when it was last looked at, and since when it has it.
     size: u64,
@@ -105,6 +111,7 @@ impl<F: LogFs> Reader<F> {
         let id = original.id;
         let mut waiting = known.unwrap_or(Waiting {
             original: id,
+            file: None,
             identity: stat.identity,
             size,
             since: now,
@@ -179,10 +186,53 @@ impl<F: LogFs> Reader<F> {
         agrees.then_some((stat.shape.written, copy))
     }
 
-    /// Forgets new files that a scan did not find again.
-    pub(super) fn forget_copies(&mut self) {
+    /// Keeps a file open that may be a copy: it may lose its name before that shows.
+    pub(super) fn hold_copy(&mut self, path: &Path, label: &Path, file: F::File) {
+        let open = self.held.values().filter(|waiting| waiting.file.is_some());
+        let room = open.count() < OPEN_MAX;
+        if let Some(waiting) = self.held.get_mut(path)
+            && room
+        {
+            waiting.file = Some((file, label.to_owned()));
+        }
+    }
+
+    /// Follows files that waited and that a scan did not find again: if they are copies, lines are
+    /// sent twice rather than not at all.
+    pub(super) fn follow_lost_copies(&mut self, now: Instant) {
         let scan = self.scans;
-        self.held.retain(|_, waiting| waiting.scan == scan);
+        let gone = self.held.extract_if(|_, waiting| waiting.scan != scan);
+        let gone: Vec<_> = gone.collect();
+        for (path, waiting) in gone {
+            let Some((file, label)) = waiting.file else {
+                continue;
+            };
+            let whole = |size| size > 0 && waiting.agrees_to == size;
+            let size = self.fs.stat_open(&file).map(|stat| stat.shape.size);
+            let number = waiting.identity.number();
+            let found_again = self.by_number.contains_key(&number)
+                || self
+                    .held
+                    .values()
+                    .any(|other| other.identity.number() == number);
+            let Some(target) = self.targets.target_of(&label) else {
+                continue;
+            };
+            if found_again || size.is_ok_and(whole) {
+                continue;
+            }
+            self.opened = true;
+            let place = Place {
+                id: self
+                    .ledger
+                    .open(waiting.identity, &label, 0, Guard::default()),
+                path: label,
+                offset: 0,
+                guard: Guard::default(),
+                head: Head::default(),
+            };
+            self.follow(target, (file, waiting.identity), place, &path, now);
+        }
     }
 }
 
@@ -228,17 +278,19 @@ fn agreement<F: LogFs>(
         let holds = guard_holds(fs, file, offset, guard)?;
         return Ok(holds.then_some(Agreement::To(offset)));
     }
+    // Its beginning is too short to be compared with one that is no longer there.
+    let lost = (size >= u64::from(head.len)).then_some(Agreement::Lost);
     // It is shorter than what was read: still being copied, or copied a while ago.
     let compared = with_file(fs, original, |ours| {
         let size_now = fs.stat_open(ours)?.shape.size;
         if size_now < offset || !guard_holds(fs, ours, offset, guard)? {
-            return Ok(Some(Agreement::Lost));
+            return Ok(None);
         }
         let agree =
             guard_at(fs, ours, size, GUARD_BYTES)? == guard_at(fs, file, size, GUARD_BYTES)?;
-        Ok(agree.then_some(Agreement::To(size)))
+        Ok(Some(agree.then_some(Agreement::To(size))))
     })?;
-    Ok(compared.unwrap_or(Some(Agreement::Lost)))
+    Ok(compared.flatten().unwrap_or(lost))
 }
 
 /// Whether a new file says, from its first byte to its last, what its original says.

@@ -66,7 +66,7 @@ impl<F: LogFs> Reader<F> {
         for target in self.targets.all() {
             self.ledger.start(target.key);
         }
-        self.forget_copies();
+        self.follow_lost_copies(now);
         self.detach(&scan.unreadable, now);
         self.streams
             .retain(|_, stream| Arc::strong_count(stream) > 1);
@@ -169,7 +169,10 @@ impl<F: LogFs> Reader<F> {
         let place = match self.known(target, &file, &identity, now)? {
             Some(place) => place,
             None => match self.is_copy(path, &file, &stat, now)? {
-                Copied::Perhaps => return Ok(()),
+                Copied::Perhaps => {
+                    self.hold_copy(path, label, file);
+                    return Ok(());
+                }
                 Copied::Whole => self.end(label, &file, &stat)?,
                 Copied::Not => self.beginning(target, label, &file, &stat)?,
             },
