@@ -107,6 +107,7 @@ impl<F: LogFs> Reader<F> {
             head: tail.head,
             written: tail.shape.written,
         });
+        let (head, written) = (tail.head, tail.shape.written);
         self.opened = true;
         // Opened before the old one is forgotten: a disk that takes only the first still knows the
         // file.
@@ -138,6 +139,7 @@ impl<F: LogFs> Reader<F> {
         }
         self.tails.insert(new, tail);
         self.queue(new);
+        self.look_for_passed(new, head, written, now);
     }
 
     /// The copy of a truncated file goes on as the incarnation that the file was: what is on its

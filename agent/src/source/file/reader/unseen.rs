@@ -1,4 +1,5 @@
-//! Files that came and were rotated away while the agent was not running.
+//! Files that came and were rotated away while nobody looked: the agent was not running, or was kept
+//! from running for a while.
 //!
 //! A file that the agent has seen is found again by what it is. One that it has never seen is known
 //! by nothing but its name, and that is no longer the one the configuration asks for. So at the
@@ -7,6 +8,10 @@
 //! positions, is a rotation that nobody has read. Older ones were read when they had their name, or
 //! had been written before anyone asked for them.
 //!
+//! A file that was copied and truncated twice between two looks has a past that is in the second copy
+//! alone. So when a truncation is noticed, neighbours that were born since the last look are read
+//! as well, unless they are copies of what is known or of what the file holds now.
+//!
 //! Compressed files are left alone: when they were born says nothing about when they were written.
 
 use std::collections::BTreeMap;
@@ -14,11 +19,14 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::Reader;
 use crate::fs::{Kind, LogFs, Name};
+use crate::record::FileId;
+use crate::source::file::identity::{HEAD_BYTES, Head};
 
 /// What rotation puts between a file's name and its number or date.
 const SEPARATORS: &[u8] = b".-_~";
@@ -59,6 +67,54 @@ impl<F: LogFs> Reader<F> {
         }
     }
 
+    /// Follows copies of what a file held between two truncations of which only the last was
+    /// noticed: `head` is how it began, and `written` when it was last seen to be written, before
+    /// them.
+    pub(super) fn look_for_passed(&mut self, id: FileId, head: Head, written: i128, now: Instant) {
+        let Some(at) = self.tails.get(&id).map(|tail| Arc::clone(&tail.at)) else {
+            return;
+        };
+        let (Some(directory), Some(base)) = (at.parent(), at.file_name()) else {
+            return;
+        };
+        let Ok(names) = self.fs.list(directory) else {
+            return;
+        };
+        let mut passed: Vec<_> = names
+            .into_iter()
+            .filter(|name| is_rotation_of(name, base))
+            .filter_map(|name| {
+                let stat = self.fs.stat(&name.path).ok()?;
+                let born = stat.identity.born?;
+                let new = i128::from(born) >= written && stat.shape.size > 0;
+                let known = self.ledger.find(&stat.identity, |_| false).is_some();
+                (new && !known).then_some((born, name.path))
+            })
+            .collect();
+        passed.sort_unstable();
+        for (_, path) in passed.into_iter().take(UNSEEN_MAX) {
+            if self.has_passed(id, head, &path).unwrap_or(false) {
+                self.take_up_unseen(&path, &at, now);
+            }
+        }
+    }
+
+    /// Whether a file is neither a copy of what began like `head`, nor of what file `id` holds now.
+    fn has_passed(&self, id: FileId, head: Head, path: &Path) -> io::Result<bool> {
+        let Some((copy, stat)) = self.fs.open(path)? else {
+            return Ok(false);
+        };
+        let known = head.len > 0 && head.holds(&self.fs, &copy)?;
+        let Some(file) = self.tails.get(&id).and_then(|tail| tail.file.as_ref()) else {
+            return Ok(!known);
+        };
+        let size = self.fs.stat_open(file)?.shape.size.min(stat.shape.size);
+        let len = u16::try_from(size).unwrap_or(HEAD_BYTES);
+        let now = Head::read(&self.fs, file, len)?;
+        let present = now.len > 0 && now.holds(&self.fs, &copy)?;
+        Ok(!known && !present)
+    }
+
     /// Directories with the names of files in them that are or were followed.
     fn known_names(&self) -> BTreeMap<PathBuf, Vec<Box<OsStr>>> {
         let mut known: BTreeMap<PathBuf, Vec<Box<OsStr>>> = BTreeMap::new();
@@ -88,7 +144,7 @@ impl<F: LogFs> Reader<F> {
             Ok(()) if self.tails.len() > followed => {
                 self.health.problems.add("rotated_unseen", 1);
                 log::info!(
-                    "{} came and was rotated while the agent was not running, and is read",
+                    "{} came and was rotated while nobody looked, and is read",
                     path.display()
                 );
             }

@@ -71,6 +71,25 @@ fn what_was_written_before_a_copytruncate_is_read_from_the_copy_and_nothing_twic
 }
 
 #[test]
+fn what_a_file_held_between_two_truncations_is_read_from_the_second_copy() {
+    let mut logs = following(false, &long("old"));
+    assert_eq!(logs.lines().len(), 40);
+    logs.append("app.log", "only in the first copy\n");
+    logs.copytruncate("app.log.2");
+    logs.append("app.log", &long("passed"));
+    logs.copytruncate("app.log.1");
+    logs.append("app.log", "new\n");
+    std::fs::copy(logs.path("app.log"), logs.path("app.log.copy")).unwrap();
+    let mut lines = logs.lines_over(COPY_WAIT * 3);
+    lines.sort();
+    let mut expected = vec!["new".to_owned(), "only in the first copy".to_owned()];
+    expected.extend(long("passed").lines().map(str::to_owned));
+    assert_eq!(lines, expected);
+    logs.append("app.log", "newer\n");
+    assert_eq!(logs.lines_over(COPY_WAIT), ["newer"]);
+}
+
+#[test]
 fn a_copy_is_found_also_when_its_original_has_its_old_size_again() {
     let mut logs = following(false, &long("old"));
     logs.lines();
