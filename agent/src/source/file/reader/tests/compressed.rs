@@ -176,3 +176,22 @@ fn a_file_that_is_neither_there_nor_in_an_archive_is_told() {
     assert!(logs.lines().is_empty());
     assert_eq!(logs.problems(), [("file_gone", 1)]);
 }
+
+#[test]
+fn an_archive_that_only_begins_like_the_file_is_not_taken_for_it() {
+    let header = "the same header of every file\n".repeat(20);
+    let mut logs = Followed::new(
+        StartPosition::Beginning,
+        &[("app.log", &(header.clone() + "one\n"))],
+    );
+    assert_eq!(logs.lines().len(), 21);
+    let decoy = gzip((header + "uno\nof another file\n").as_bytes());
+    // Of names in the order of the directory, one decoy at least is looked at before the archive.
+    for name in ["app.log.0.gz", "app.log.2.gz", "a.gz", "z.gz"] {
+        std::fs::write(logs.path(name), &decoy).unwrap();
+    }
+    logs.append("app.log", "two\n");
+    logs.compress("app.log", "app.log.1.gz");
+    let mut logs = logs.restarted();
+    assert_eq!(logs.lines(), ["two"]);
+}
