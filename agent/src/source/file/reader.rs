@@ -276,12 +276,18 @@ impl<F: LogFs> Reader<F> {
 
     /// Gives a file its turn; `None` if its stream may not read ahead now.
     fn turn(&mut self, id: FileId, now: Instant) -> Option<Turn> {
-        let Some(tail) = self.tails.get(&id) else {
+        let Some(tail) = self.tails.get_mut(&id) else {
             return Some(Turn::default());
         };
         if tail.stream.stuck.load(Ordering::Relaxed)
             && tail.stream.unsent_bytes() >= STUCK_BYTES_MAX
         {
+            // It may not be read on, but what becomes of it is noticed: a file that is truncated
+            // again and again in an outage leaves a copy each time.
+            if tail.is_replaced(&self.fs) {
+                self.restart(id, now);
+                return Some(Turn::default());
+            }
             return None;
         }
         if self.rests(id, now) {

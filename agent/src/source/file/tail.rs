@@ -64,6 +64,8 @@ pub(crate) struct Tail<F: LogFs> {
     pub(crate) head: Head,
     /// How it looked when it was last read to its end.
     pub(crate) shape: Shape,
+    /// How it looked when it was last looked at.
+    pub(crate) seen: Shape,
     /// Whether it waits for a turn.
     pub(crate) queued: bool,
     /// When no path of the configuration led to it any more: it was renamed or deleted.
@@ -129,7 +131,7 @@ impl<F: LogFs> Tail<F> {
             return Ok(Turn::default());
         };
         let shape = fs.stat_open(file)?.shape;
-        if shape.size < self.offset {
+        if self.is_shorter(shape) {
             return Ok(Turn::replaced());
         }
         if shape.size == self.offset {
@@ -137,11 +139,14 @@ impl<F: LogFs> Tail<F> {
             if touched && !guard_holds(fs, file, self.offset, self.guard)? {
                 return Ok(Turn::replaced());
             }
-            self.shape = shape;
+            (self.shape, self.seen) = (shape, shape);
             return Ok(Turn::default());
         }
         let mut bytes = buffers.take();
         let turn = self.read(fs, &mut bytes, shape, time);
+        if turn.as_ref().is_ok_and(|(turn, _)| !turn.replaced) {
+            self.seen = shape;
+        }
         match turn {
             Ok((turn, Some((parts, None)))) => Ok(Turn {
                 chunk: Some(Chunk::new_in(parts, bytes, buffers)),
@@ -180,6 +185,43 @@ impl<F: LogFs> Tail<F> {
         });
         self.head = grown.unwrap_or(self.head);
         grown.is_some()
+    }
+
+    /// Whether the file is no longer the one whose position we keep, as far as can be told without
+    /// reading on.
+    pub(crate) fn is_replaced(&mut self, fs: &F) -> bool {
+        let Some(file) = &self.file else {
+            return false;
+        };
+        let Ok(shape) = fs.stat_open(file).map(|stat| stat.shape) else {
+            return false;
+        };
+        let touched = shape.written != self.seen.written;
+        let replaced = self.is_shorter(shape)
+            || (touched
+                && guard_holds(fs, file, self.offset, self.guard).is_ok_and(|holds| !holds));
+        if !replaced {
+            self.seen = shape;
+        }
+        replaced
+    }
+
+    /// Whether the file was truncated: before our position, or at all if nothing of it was read.
+    fn is_shorter(&self, shape: Shape) -> bool {
+        shape.size < self.offset || (self.offset == 0 && shape.size < self.seen.size)
+    }
+
+    /// Looks at the file as it is now, before anything of it is read. A file that cannot be looked
+    /// at is taken to be as it was.
+    pub(crate) fn look(&mut self, fs: &F) {
+        let looked = self.file.as_ref().map(|file| fs.stat_open(file));
+        self.seen = match looked {
+            Some(Ok(stat)) => stat.shape,
+            _ => Shape {
+                size: 0,
+                ..self.seen
+            },
+        };
     }
 
     /// Fills `bytes` and finds the lines in it.

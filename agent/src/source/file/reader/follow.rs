@@ -306,7 +306,7 @@ impl<F: LogFs> Reader<F> {
             .all()
             .get(target)
             .map(|target| Arc::clone(&target.framing));
-        let tail = Tail {
+        let mut tail = Tail {
             id: place.id,
             identity,
             path: first,
@@ -322,6 +322,7 @@ impl<F: LogFs> Reader<F> {
             guard: place.guard,
             head: place.head,
             shape: Shape::default(),
+            seen: Shape::default(),
             queued: false,
             detached: None,
             changed: now,
@@ -332,6 +333,7 @@ impl<F: LogFs> Reader<F> {
             rate: Rate::default(),
             event_due: None,
         };
+        tail.look(&self.fs);
         self.followed += 1;
         self.by_number.insert(identity.number(), tail.id);
         self.open.insert(tail.id);

@@ -107,7 +107,7 @@ impl<F: LogFs> Reader<F> {
             head: tail.head,
             written: tail.shape.written,
         });
-        let (head, written) = (tail.head, tail.shape.written);
+        let (head, written) = (tail.head, tail.seen.written);
         self.opened = true;
         // Opened before the old one is forgotten: a disk that takes only the first still knows the
         // file.
@@ -122,6 +122,7 @@ impl<F: LogFs> Reader<F> {
         tail.guard = Guard::default();
         tail.head = Head::default();
         tail.shape = Shape::default();
+        tail.look(&self.fs);
         tail.changed = now;
         tail.queued = false;
         tail.framing = tail.framing.restarted();
@@ -156,7 +157,7 @@ impl<F: LogFs> Reader<F> {
         self.ledger.reopen(id, copy.identity);
         self.by_number.insert(copy.identity.number(), id);
         self.open.insert(id);
-        let tail = Tail {
+        let mut tail = Tail {
             id,
             identity: copy.identity,
             path: Arc::clone(&original.path),
@@ -172,6 +173,7 @@ impl<F: LogFs> Reader<F> {
             guard,
             head,
             shape: Shape::default(),
+            seen: Shape::default(),
             queued: false,
             detached: Some(now),
             changed: now,
@@ -182,6 +184,7 @@ impl<F: LogFs> Reader<F> {
             rate: original.rate,
             event_due: None,
         };
+        tail.look(&self.fs);
         self.tails.insert(id, tail);
         self.queue(id);
     }

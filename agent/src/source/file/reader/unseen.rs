@@ -108,10 +108,10 @@ impl<F: LogFs> Reader<F> {
         let Some(file) = self.tails.get(&id).and_then(|tail| tail.file.as_ref()) else {
             return Ok(!known);
         };
-        let size = self.fs.stat_open(file)?.shape.size.min(stat.shape.size);
-        let len = u16::try_from(size).unwrap_or(HEAD_BYTES);
-        let now = Head::read(&self.fs, file, len)?;
-        let present = now.len > 0 && now.holds(&self.fs, &copy)?;
+        // A copy of what the file holds now is not longer than it.
+        let shorter = stat.shape.size <= self.fs.stat_open(file)?.shape.size;
+        let len = u16::try_from(stat.shape.size).unwrap_or(HEAD_BYTES);
+        let present = shorter && Head::read(&self.fs, file, len)?.holds(&self.fs, &copy)?;
         Ok(!known && !present)
     }
 

@@ -36,6 +36,7 @@ fn followed(content: &[u8]) -> Followed {
         guard: Guard::default(),
         head: Head::default(),
         shape: Shape::default(),
+        seen: Shape::default(),
         queued: false,
         detached: None,
         changed: Instant::now(),

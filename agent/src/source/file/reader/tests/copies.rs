@@ -90,6 +90,25 @@ fn what_a_file_held_between_two_truncations_is_read_from_the_second_copy() {
 }
 
 #[test]
+fn truncations_are_noticed_also_while_the_stream_is_stuck() {
+    let mut logs = following(false, &("x".repeat(99) + "\n").repeat(4_000));
+    let held = logs.chunks();
+    let stream = Arc::clone(&held[0].stream);
+    stream.stuck.store(true, Ordering::Relaxed);
+    for turn in 1..=2 {
+        logs.append("app.log", &long(&format!("turn {turn}")));
+        assert!(logs.chunks().is_empty(), "nothing is read ahead");
+        logs.copytruncate(&format!("app.log.{turn}"));
+        logs.append("app.log", "x");
+        assert!(logs.lines_after(TIMING.sweep).is_empty());
+        assert!(logs.problems().contains(&("truncated", turn)));
+    }
+    drop(held);
+    stream.stuck.store(false, Ordering::Relaxed);
+    assert_eq!(logs.lines_over(COPY_WAIT * 3).len(), 80);
+}
+
+#[test]
 fn a_copy_is_found_also_when_its_original_has_its_old_size_again() {
     let mut logs = following(false, &long("old"));
     logs.lines();
