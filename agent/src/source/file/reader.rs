@@ -33,6 +33,7 @@ use crate::fs::{Kind, LogFs};
 use crate::health::Health;
 use crate::record::{Buffers, Chunk, FileId, Stream};
 use crate::source::file::discover::Targets;
+use crate::source::file::identity::Head;
 use crate::source::file::tail::{BUFFER_BYTES, SPARE_BUFFERS_MAX, TURN_BYTES, Tail, Turn};
 use crate::source::file::watch::{Hint, Watch};
 
@@ -317,7 +318,10 @@ impl<F: LogFs> Reader<F> {
         }
         self.note(id, turn.read, now);
         let tail = self.tails.get_mut(&id)?;
-        if turn.replaced {
+        if let Some(written) = turn.passed {
+            tail.queued = false;
+            self.look_for_passed(id, Head::default(), written, now);
+        } else if turn.replaced {
             self.restart(id, now);
         } else if turn.more {
             self.turns.push_back(id);

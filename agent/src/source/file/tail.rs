@@ -114,6 +114,9 @@ pub(crate) struct Turn {
     pub(crate) refined: Refined,
     /// The file is no longer the one whose position we keep: truncated, or written anew.
     pub(crate) replaced: bool,
+    /// It is empty, as it was when it was seen to be written last, at this time; and was written to
+    /// since.
+    pub(crate) passed: Option<i128>,
 }
 
 impl<F: LogFs> Tail<F> {
@@ -139,8 +142,14 @@ impl<F: LogFs> Tail<F> {
             if touched && !guard_holds(fs, file, self.offset, self.guard)? {
                 return Ok(Turn::replaced());
             }
+            // An empty file that was written to: what came and went again may be in a copy.
+            let passed = self.offset == 0 && shape.written != self.seen.written;
+            let turn = Turn {
+                passed: passed.then_some(self.seen.written),
+                ..Turn::default()
+            };
             (self.shape, self.seen) = (shape, shape);
-            return Ok(Turn::default());
+            return Ok(turn);
         }
         let mut bytes = buffers.take();
         let turn = self.read(fs, &mut bytes, shape, time);

@@ -109,6 +109,17 @@ fn truncations_are_noticed_also_while_the_stream_is_stuck() {
 }
 
 #[test]
+fn what_was_written_to_an_empty_file_and_rotated_between_two_looks_is_read_from_the_copy() {
+    let mut logs = following(false, "");
+    assert!(logs.lines().is_empty());
+    logs.append("app.log", "one\n");
+    logs.copytruncate("app.log.1");
+    assert_eq!(logs.lines_over(TIMING.sweep), ["one"]);
+    logs.append("app.log", "two\n");
+    assert_eq!(logs.lines_over(TIMING.sweep), ["two"]);
+}
+
+#[test]
 fn a_copy_is_found_also_when_its_original_has_its_old_size_again() {
     let mut logs = following(false, &long("old"));
     logs.lines();
