@@ -2,8 +2,8 @@
 
 A lane is one log with its writer: it writes numbered lines, some of them in two halves, and rotates every second or two.
 What a rotation destroys before anyone could read it is nobody's loss, so lanes that destroy lines wait until all of the file
-have arrived, and lanes whose old files nobody could find again by their names wait until one of them has; all others never
-wait.
+have arrived, and lanes whose old files nobody could find again by their names wait until one of them has, and the agent
+has had room to note that; all others never wait.
 """
 
 import gzip
@@ -34,6 +34,8 @@ class Lane(threading.Thread):
         self.first, self.begun = 0, time.time()
         self.rotations = 0
         self.ended = threading.Event()
+        self.noted = threading.Event()
+        self.noted.set()
         self.rotate_now = threading.Event()
         self.failure = None
         self.output = None
@@ -73,6 +75,10 @@ class Lane(threading.Thread):
                 return True
             self.ended.wait(0.3)
         return False
+
+    def wait_until_seen(self):
+        """Waits until the agent has seen the present file and could note it on its disk."""
+        return self.wait_for(lambda lane: lane.noted.is_set() and self.judge.has_some(lane))
 
     def burst(self):
         """Lines in one write, the last of them sometimes in two halves with a pause between."""
@@ -148,7 +154,7 @@ class Compress(Lane):
         self.waiting = None
 
     def rotate(self):
-        if not self.wait_for(self.judge.has_some):
+        if not self.wait_until_seen():
             return
         old = self.directory / f"app.log.{self.rotations}"
         self.path.rename(old)
@@ -179,7 +185,7 @@ class Symlink(Lane):
         beside.rename(self.directory / "current")
 
     def rotate(self):
-        if not self.wait_for(self.judge.has_some):
+        if not self.wait_until_seen():
             return
         self.output.close()
         self.rotations += 1
