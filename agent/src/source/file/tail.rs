@@ -199,16 +199,22 @@ impl<F: LogFs> Tail<F> {
     /// Whether the file is no longer the one whose position we keep, as far as can be told without
     /// reading on.
     pub(crate) fn is_replaced(&mut self, fs: &F) -> bool {
-        let Some(file) = &self.file else {
+        let looked = match &self.file {
+            Some(file) => fs.stat_open(file),
+            // It rests: its name tells whether it was truncated.
+            None => fs.stat(self.real.as_deref().unwrap_or(&self.at)),
+        };
+        let Some(shape) = looked
+            .ok()
+            .filter(|stat| self.identity.is(&stat.identity))
+            .map(|stat| stat.shape)
+        else {
             return false;
         };
-        let Ok(shape) = fs.stat_open(file).map(|stat| stat.shape) else {
-            return false;
-        };
+        let holds = |file| guard_holds(fs, file, self.offset, self.guard).unwrap_or(true);
         let touched = shape.written != self.seen.written;
         let replaced = self.is_shorter(shape)
-            || (touched
-                && guard_holds(fs, file, self.offset, self.guard).is_ok_and(|holds| !holds));
+            || (touched && self.file.as_ref().is_some_and(|file| !holds(file)));
         if !replaced {
             self.seen = shape;
         }

@@ -36,6 +36,9 @@ pub(super) const COPY_LOOK: Duration = Duration::from_secs(2);
 /// How many of them are kept open, beyond the budget of descriptors. Of a night's thousand copies
 /// all are looked at, and these few are safe from losing their names meanwhile.
 const OPEN_MAX: usize = 8;
+/// How long before the agent's last position a copy may have been made of a file of which nothing
+/// was delivered: such a copy is known by its beginning alone, which older logs may share.
+pub(super) const RECENT: Duration = Duration::from_hours(1);
 /// A copy beyond this is not compared as a whole, which would take too long; it is sent again.
 const COMPARED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What is compared at a time.
@@ -151,7 +154,8 @@ impl<F: LogFs> Reader<F> {
 
     /// Looks for the copy that was made of a file before it was truncated.
     pub(super) fn find_copy(&self, wanted: &Wanted<'_>) -> Option<Copy<F::File>> {
-        if wanted.offset == 0 {
+        // Where nothing was delivered there is no guard, and only a whole head says enough.
+        if wanted.offset == 0 && wanted.head.len < HEAD_BYTES {
             return None;
         }
         let own = wanted.at.file_name()?.as_bytes().to_vec();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Reader;
-use super::copies::{Copy, Wanted};
+use super::copies::{Copy, RECENT, Wanted};
 use super::descriptors::{Listings, name_of, reach};
 use super::follow::Place;
 use crate::checkpoint::{Resumed, directory};
@@ -191,12 +191,18 @@ impl<F: LogFs> Reader<F> {
 
     /// The same for a file that was truncated while the agent was not running.
     pub(super) fn take_up_copy(&mut self, target: usize, known: Resumed, now: Instant) {
+        let recent = self.ledger.stopped().map(i128::from).unwrap_or_default();
+        let written = if known.entry.offset == 0 {
+            recent - RECENT.as_nanos().cast_signed()
+        } else {
+            i128::MIN
+        };
         let copy = self.find_copy(&Wanted {
             at: &known.entry.path,
             offset: known.entry.offset,
             guard: known.entry.guard,
             head: known.entry.head,
-            written: i128::MIN,
+            written,
         });
         match copy {
             Some(copy) => {

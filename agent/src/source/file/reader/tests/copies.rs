@@ -120,6 +120,23 @@ fn what_was_written_to_an_empty_file_and_rotated_between_two_looks_is_read_from_
 }
 
 #[test]
+fn a_copy_is_found_after_a_crash_also_when_nothing_of_its_original_was_delivered() {
+    let mut logs = following(false, &long("old"));
+    assert_eq!(texts(&logs.chunks()).len(), 40, "read, and on its way");
+    logs.copytruncate("app.log.1");
+    logs.append("app.log", &long("new"));
+    let mut logs = logs.restarted().matching("app.log");
+    let mut expected: Vec<_> = (long("old") + &long("new"))
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let mut lines = logs.lines_over(COPY_WAIT * 3);
+    lines.sort();
+    expected.sort();
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn a_copy_is_found_also_when_its_original_has_its_old_size_again() {
     let mut logs = following(false, &long("old"));
     logs.lines();
