@@ -322,7 +322,7 @@ const RUST: [&str; 4] = [
      \n\
      Stack backtrace:\n\
      \x20  0: anyhow::error::<impl anyhow::Error>::msg\n\
-     \x20            at /root/.cargo/anyhow/src/error.rs:83:36",
+     \x20            at /build/vendor/anyhow/src/error.rs:83:36",
 ];
 
 #[test]
