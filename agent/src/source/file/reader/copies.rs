@@ -176,7 +176,11 @@ impl<F: LogFs> Reader<F> {
         }
         let (file, stat) = self.fs.open(&path).ok()??;
         let identity = stat.identity;
-        let followed = self.by_number.contains_key(&identity.number());
+        // Of the same number may be one that was deleted a moment ago.
+        let id = self.by_number.get(&identity.number());
+        let followed = id
+            .and_then(|id| self.tails.get(id))
+            .is_some_and(|tail| tail.identity.is(&identity));
         if followed || self.ledger.find(&identity, |_| false).is_some() {
             return None;
         }
@@ -214,7 +218,11 @@ impl<F: LogFs> Reader<F> {
             let whole = |size| size > 0 && waiting.agrees_to == size;
             let size = self.fs.stat_open(&file).map(|stat| stat.shape.size);
             let number = waiting.identity.number();
-            let found_again = self.by_number.contains_key(&number)
+            let id = self
+                .by_number
+                .get(&number)
+                .and_then(|id| self.tails.get(id));
+            let found_again = id.is_some_and(|tail| tail.identity.is(&waiting.identity))
                 || self
                     .held
                     .values()
