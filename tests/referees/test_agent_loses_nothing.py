@@ -2,11 +2,14 @@
 
 import collections
 import json
+import sys
 import threading
 import time
-import urllib.request
 
-from conftest import Process, binary, static_credentials, wait_until
+from conftest import ROOT, Process, binary, static_credentials, wait_until
+
+sys.path.append(str(ROOT / "tests" / "torture"))
+from judge import LostAnswers  # noqa: E402
 
 LINES = 100_000
 KILLS = 5
@@ -66,33 +69,13 @@ def events_accepted(local):
     return sum(received(local).values()) if "/torture" in groups else 0
 
 
-class LostAnswers(threading.Thread):
-    """Notes every put that took effect and whose answer was cut off, from the stand-in's ledger."""
-
-    def __init__(self, local):
-        super().__init__(daemon=True)
-        self.url, self.seen, self.ended = local.url + "/_local/calls.json", {}, threading.Event()
-
-    def run(self):
-        while not self.ended.wait(0.1):
-            with urllib.request.urlopen(self.url, timeout=10) as answer:
-                for call in json.load(answer)["recent"]:
-                    if call["operation"] == "PutLogEvents" and call["fault"] == "reset_after":
-                        self.seen[call["at"], call["request_bytes"]] = call["items"]
-
-    def count(self):
-        self.ended.set()
-        self.join()
-        return sum(self.seen.values())
-
-
 def test_100_000_lines_survive_five_kills_under_throttling_and_resets(local, tmp_path, capsys):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file)
     faults = {"service": "logs", "throttle": 0.10, "reset": 0.025, "reset_after": 0.025, "latency_ms": 20, "seed": 7}
     for operation in ["PutLogEvents", "CreateLogGroup", "CreateLogStream"]:
         local.post("/_local/faults", json.dumps({**faults, "operation": operation}))
-    lost_answers = LostAnswers(local)
+    lost_answers = LostAnswers(local.url)
     lost_answers.start()
     expected = [f"line {n:06d} of the torture test, with some words to give it weight" for n in range(LINES)]
 
