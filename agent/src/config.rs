@@ -13,9 +13,10 @@ mod keys;
 #[cfg(test)]
 mod manual;
 mod raw;
+mod shape;
 mod template;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,12 @@ use std::time::Duration;
 use plimsoll_aws::{LogClass, LogGroup, Settings};
 use plimsoll_core::config::{Document, Problems};
 
+pub use crate::sample::Feed;
 pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
 pub use keys::KEYS;
+pub use shape::{MetricRule, Shape};
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
 use crate::derive::Refiner;
@@ -88,28 +91,37 @@ pub struct AgentConfig {
 /// What the road from the host to CloudWatch needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsConfig {
-    /// The time between two ticks, a whole number of seconds.
+    /// The time that a datum stands for, a whole number of seconds, unless its feed has its own.
     pub interval: Duration,
-    /// The namespace of host metrics.
-    pub namespace: String,
-    /// What to measure.
+    /// The time between two calls with everything that was gathered; a multiple of the intervals.
+    pub flush_interval: Duration,
+    /// What to measure of the host.
     pub selection: Selection,
-    /// Names of dimensions, a list per set, without their values.
-    pub dimension_sets: Vec<Vec<String>>,
+    /// Which series come of it.
+    pub shape: Shape,
+    /// What is listened to and asked besides the host.
+    pub applications: Applications,
+    /// Series that one metric may have in an interval; the others are told as one.
+    pub series_per_metric_max: usize,
     /// Datums that may wait while CloudWatch cannot be reached.
     pub waiting_datums_max: usize,
 }
 
-impl MetricsConfig {
-    /// The storage resolution that the interval asks for: 1 second below a minute, else 60.
-    /// Source: CloudWatch API reference, `MetricDatum`, `StorageResolution`.
-    #[must_use]
-    pub fn resolution_seconds(&self) -> u8 {
-        if self.interval < Duration::from_mins(1) {
-            1
-        } else {
-            60
-        }
+/// Where applications hand in their metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applications {
+    /// The interval of each feed that has its own.
+    pub interval_of: BTreeMap<Feed, Duration>,
+}
+
+/// The storage resolution that an interval asks for: 1 second below a minute, else 60.
+/// Source: CloudWatch API reference, `MetricDatum`, `StorageResolution`.
+#[must_use]
+pub fn resolution_seconds(interval: Duration) -> u8 {
+    if interval < Duration::from_mins(1) {
+        1
+    } else {
+        60
     }
 }
 

@@ -102,14 +102,18 @@ impl MetricsApi for DryRun {
             format!("PutMetricData namespace={namespace} datums={count} bytes_at_most={bytes}");
         self.call(&line, 0, as_count(count), &usage);
         for datum in datums {
-            let dimensions = datum.dimensions.iter();
+            let dimensions = datum.dimensions().iter();
             let dimensions: Vec<String> = dimensions
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
-            let (name, unit, time) = (datum.metric.name, datum.unit().as_str(), datum.time);
-            let value = match datum.value {
+            let (name, unit, time) = (datum.name(), datum.unit().as_str(), datum.time);
+            let value = match &datum.value {
                 DatumValue::One(value) => format!("{value}"),
                 DatumValue::Statistics { count, sum, .. } => format!("sum {sum} of {count}"),
+                DatumValue::Distribution(pairs) => {
+                    let count: f64 = pairs.iter().map(|(_, count)| count).sum();
+                    format!("{count} values of {} different ones", pairs.len())
+                }
             };
             self.say(&format!(
                 "  {time} {name}{{{}}} {value} {unit}",
@@ -169,6 +173,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    use plimsoll_aws::Series;
     use plimsoll_core::catalog::LOAD_1;
     use plimsoll_core::clock::UnixMillis;
 
@@ -194,11 +199,15 @@ mod tests {
         };
         let dry = DryRun::new(Box::new(paper.clone()), [&group].into_iter());
         let datum = Datum {
-            metric: &LOAD_1,
-            dimensions: Arc::new([(Arc::from("Host"), Arc::from("web"))]),
+            series: Arc::new(Series {
+                name: Arc::from(LOAD_1.name),
+                unit: LOAD_1.unit,
+                dimensions: Arc::new([(Arc::from("Host"), Arc::from("web"))]),
+            }),
             time: UnixMillis(0),
             value: DatumValue::One(0.5),
             resolution_seconds: 60,
+            additive: false,
         };
         dry.put_metric_data("Plimsoll/Host", &[datum])
             .await

@@ -8,25 +8,24 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_core::catalog::namespace;
 use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::price::{
     HOURS_PER_MONTH, LOG_GB_INFREQUENT, LOG_GB_STANDARD, PRICES_AS_OF, Usage,
 };
 use tokio::time::sleep;
 
-use crate::batch::metrics::{DimensionSets, MetricBatcher};
+use crate::batch::metrics::{MetricBatcher, Placed, fill};
 use crate::config::{Config, MetricsConfig};
 use crate::health::Health;
 use crate::identity::Host;
-use crate::sample::{Tick, as_value};
+use crate::sample::{Feed, Tick, as_value};
 use crate::scraper::{HostRoot, Scrapers};
 
 /// The time between the two readings that rates need to show.
 const PAUSE: Duration = Duration::from_millis(200);
 const SECONDS_PER_HOUR: f64 = 3600.0;
 /// Dimensions that only this host has.
-const OWN_DIMENSIONS: [&str; 2] = ["InstanceId", "Host"];
+const OWN_DIMENSIONS: [&str; 3] = ["InstanceId", "Host", "host"];
 
 /// The estimate as lines of text.
 pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
@@ -56,17 +55,16 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
 }
 
 async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut String) {
-    let is_own = |set: &&Vec<String>| set.iter().any(|name| OWN_DIMENSIONS.contains(&&**name));
-    let own_sets = metrics.dimension_sets.iter().filter(is_own).count();
-    let shared_sets = metrics.dimension_sets.len() - own_sets;
-    let (host_series, agent_series, calls_per_tick) = measure(metrics, root).await;
-    let first_is_own = metrics.dimension_sets.first().as_ref().is_some_and(is_own);
-    let mut own = host_series * own_sets as u64;
-    if first_is_own {
-        own += agent_series;
-    }
-    let ticks = HOURS_PER_MONTH * SECONDS_PER_HOUR / metrics.interval.as_secs_f64();
-    let calls = ticks * as_value(calls_per_tick);
+    let placed = measure(metrics, root).await;
+    let is_own = |one: &&Placed| {
+        let mut names = one.datum.dimensions().iter().map(|(name, _)| &**name);
+        names.any(|name| OWN_DIMENSIONS.contains(&name))
+    };
+    let own = as_count(placed.iter().filter(is_own).count());
+    let shared = as_count(placed.len()) - own;
+    let calls_per_flush = as_count(fill(placed).len());
+    let flushes = HOURS_PER_MONTH * SECONDS_PER_HOUR / metrics.flush_interval.as_secs_f64();
+    let calls = flushes * as_value(calls_per_flush);
     let series = Usage {
         metric_months: as_value(own),
         ..Usage::default()
@@ -84,8 +82,7 @@ async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut Stri
         for_series + for_calls
     )
     .ok();
-    if shared_sets > 0 {
-        let shared = host_series * shared_sets as u64;
+    if shared > 0 {
         let usage = Usage {
             metric_months: as_value(shared),
             ..Usage::default()
@@ -99,32 +96,28 @@ async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut Stri
     }
 }
 
-/// Series of the host in one set, series of the agent, calls of one tick.
-async fn measure(metrics: &MetricsConfig, root: &HostRoot) -> (u64, u64, u64) {
+/// What one look at this host would send, if it were an instance of a group.
+async fn measure(metrics: &MetricsConfig, root: &HostRoot) -> Vec<Placed> {
     let health = Arc::new(Health::default());
     let mut scrapers = Scrapers::new(root.clone(), &metrics.selection, health);
     scrapers.prime().await;
     sleep(PAUSE).await;
-    let samples = scrapers.scrape().await;
-    let host = Host::local(None);
-    // The estimate holds for an instance: one set that every host has stands for each of them.
-    let one_set = [vec!["InstanceId".to_owned()]];
-    let (sets, _) = DimensionSets::resolve(&one_set, |name| host.dimension(name));
-    let mut batcher = MetricBatcher::new(sets, &metrics.namespace, metrics.resolution_seconds());
-    let time = UnixMillis::default();
-    let (calls, _) = batcher.batches(Tick { time, samples });
-    let count = |own: bool| -> usize {
-        let namespaces = calls
-            .iter()
-            .filter(|batch| (*batch.namespace == *namespace::AGENT) == own);
-        namespaces.map(|batch| batch.datums.len()).sum()
-    };
-    let as_count = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-    (
-        as_count(count(false)),
-        as_count(count(true)),
-        as_count(calls.len()),
-    )
+    let mut batcher = MetricBatcher::new(metrics.shape.resolve(&Host::example()));
+    let mut placed = Vec::new();
+    for (family, samples) in scrapers.scrape(|_| true).await {
+        let tick = Tick {
+            feed: Feed::Host(family),
+            time: UnixMillis::default(),
+            resolution_seconds: 60,
+            samples,
+        };
+        placed.extend(batcher.datums(tick).0);
+    }
+    placed
+}
+
+fn as_count(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

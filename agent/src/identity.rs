@@ -33,7 +33,7 @@ const AGAIN_GROUP: Duration = Duration::from_mins(10);
 const FAR_ADDRESS: &str = "169.254.169.254:80";
 
 /// The dimensions that a configuration may name.
-pub(crate) const DIMENSIONS: [&str; 8] = [
+pub(crate) const DIMENSIONS: [&str; 9] = [
     "InstanceId",
     "InstanceType",
     "ImageId",
@@ -42,6 +42,7 @@ pub(crate) const DIMENSIONS: [&str; 8] = [
     "Region",
     "AccountId",
     "Host",
+    "host",
 ];
 
 /// What is known about this host.
@@ -64,12 +65,34 @@ impl Host {
         }
     }
 
+    /// An instance of a group, with a value for everything: what an estimate is made for.
+    pub(crate) fn example() -> Self {
+        let text = || "example".to_owned();
+        Self {
+            name: text(),
+            ip_address: Some(text()),
+            region: Some(text()),
+            instance: Some(Identity {
+                instance_id: text(),
+                instance_type: text(),
+                image_id: text(),
+                availability_zone: text(),
+                region: text(),
+                account_id: text(),
+                auto_scaling_group: Some(text()),
+                ..Identity::default()
+            }),
+        }
+    }
+
     /// The name and the value of a dimension; `None` while it is not known.
     pub(crate) fn dimension(&self, name: &str) -> Option<(Arc<str>, Arc<str>)> {
         let instance = self.instance.as_ref();
         let (name, value) = match (name, instance) {
             ("InstanceId", Some(instance)) => (name, Some(instance.instance_id.as_str())),
             ("InstanceId" | "Host", _) => ("Host", Some(self.name.as_str())),
+            // As the amazon-cloudwatch-agent spells it.
+            ("host", _) => (name, Some(self.name.as_str())),
             ("Region", _) => (name, self.region()),
             ("InstanceType", Some(instance)) => (name, Some(instance.instance_type.as_str())),
             ("ImageId", Some(instance)) => (name, Some(instance.image_id.as_str())),
@@ -251,21 +274,7 @@ mod tests {
 
     #[test]
     fn every_dimension_that_may_be_named_has_a_value_on_a_whole_instance() {
-        let text = || "x".to_owned();
-        let host = Host {
-            name: text(),
-            instance: Some(Identity {
-                instance_id: text(),
-                instance_type: text(),
-                image_id: text(),
-                availability_zone: text(),
-                region: text(),
-                account_id: text(),
-                auto_scaling_group: Some(text()),
-                ..Identity::default()
-            }),
-            ..Host::default()
-        };
+        let host = Host::example();
         for name in DIMENSIONS {
             assert!(host.dimension(name).is_some(), "{name}");
         }

@@ -4,6 +4,7 @@
 //! the counters of [`health`]: [`logs`] follows files, `metrics` measures on a tick. This file puts
 //! them together, waits for a signal, and lets them drain within a stated time.
 
+mod aggregate;
 mod api;
 mod batch;
 mod budget;
@@ -131,6 +132,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         api: Arc::clone(&api),
         health: Arc::clone(&health),
         known,
+        intakes: metrics::Intakes::default(),
         mode: options.mode(),
         dry_run: options.dry_run,
     };
@@ -172,6 +174,7 @@ struct World {
     api: Arc<Api>,
     health: Arc<Health>,
     known: watch::Receiver<Host>,
+    intakes: metrics::Intakes,
     mode: Mode,
     dry_run: bool,
 }
@@ -218,6 +221,7 @@ impl World {
             clock: clock(),
             health: Arc::clone(&self.health),
             host: self.known.clone(),
+            intakes: self.intakes.clone(),
             seed: fastrand::u64(..),
             shutdown,
             drain_max: metrics_drain(config.agent.drain_timeout).saturating_sub(COUNTING_TIME),

@@ -24,7 +24,7 @@ mod testing;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plimsoll_core::error::chain;
 
@@ -45,7 +45,7 @@ pub(crate) trait Scraper: Send + Sync {
 }
 
 /// A family of metrics that can be switched on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// Processor time.
     Cpu,
@@ -104,19 +104,41 @@ impl Family {
     }
 }
 
+/// Whose names, units, dimensions and deltas are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Those of the catalog: rates per second.
+    #[default]
+    Plimsoll,
+    /// Exactly those of the amazon-cloudwatch-agent: counters as what was added since the sample
+    /// before, and its dimensions.
+    CloudWatchAgent,
+}
+
+/// A family that is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilySelection {
+    /// Which.
+    pub family: Family,
+    /// The time between two looks, a whole number of seconds.
+    pub sample_interval: Duration,
+    /// The time that a datum stands for, a multiple of it.
+    pub interval: Duration,
+}
+
 /// What to measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// Whose names are told.
+    pub style: Style,
     /// The families that are on, each once.
-    pub families: Vec<Family>,
+    pub families: Vec<FamilySelection>,
     /// Which mounts `disk` tells.
     pub mounts: MountFilter,
     /// Which devices `diskio` tells.
     pub devices: NameFilter,
     /// Which interfaces `net` tells.
     pub interfaces: NameFilter,
-    /// Names of metrics that are not told.
-    pub excluded: BTreeSet<String>,
 }
 
 /// Why a family could not be told.
@@ -165,7 +187,6 @@ pub(crate) struct Scrapers {
     root: HostRoot,
     families: Vec<(Family, Box<dyn Scraper>)>,
     mounts: MountFilter,
-    excluded: BTreeSet<String>,
     probe: Probe,
     health: Arc<Health>,
     failing: BTreeSet<Family>,
@@ -173,7 +194,8 @@ pub(crate) struct Scrapers {
 
 impl Scrapers {
     pub(crate) fn new(root: HostRoot, selection: &Selection, health: Arc<Health>) -> Self {
-        let families = selection.families.iter().map(|family| {
+        let families = selection.families.iter().map(|selected| {
+            let family = selected.family;
             let scraper: Box<dyn Scraper> = match family {
                 Family::Cpu => Box::new(cpu::Cpu::default()),
                 Family::Memory => Box::new(memory::Memory),
@@ -185,12 +207,11 @@ impl Scrapers {
                 Family::Processes => Box::new(processes::Processes),
                 Family::Agent => Box::new(own::Own::new(Arc::clone(&health), Instant::now())),
             };
-            (*family, scraper)
+            (family, scraper)
         });
         Self {
             families: families.collect(),
             mounts: selection.mounts.clone(),
-            excluded: selection.excluded.clone(),
             probe: Probe::new(root.clone()),
             failing: BTreeSet::new(),
             root,
@@ -201,26 +222,21 @@ impl Scrapers {
     /// Takes the first reading, without which there are no rates. The agent's own counters are
     /// left alone: they count from the start.
     pub(crate) async fn prime(&mut self) {
-        drop(self.scrape_those(|family| family != Family::Agent).await);
+        drop(self.scrape(|family| family != Family::Agent).await);
     }
 
-    /// Reads the host once and tells every family.
-    pub(crate) async fn scrape(&mut self) -> Vec<Sample> {
-        self.scrape_those(|_| true).await
-    }
-
-    /// Tells the agent's own family only.
-    pub(crate) async fn scrape_own(&mut self) -> Vec<Sample> {
-        self.scrape_those(|family| family == Family::Agent).await
-    }
-
-    async fn scrape_those(&mut self, wanted: fn(Family) -> bool) -> Vec<Sample> {
-        let Some(snapshot) = self.snapshot(wanted).await else {
+    /// Reads once what the wanted families need, and gives what each of them tells.
+    pub(crate) async fn scrape(
+        &mut self,
+        wanted: impl Fn(Family) -> bool,
+    ) -> Vec<(Family, Vec<Sample>)> {
+        let Some(snapshot) = self.snapshot(&wanted).await else {
             return Vec::new();
         };
-        let mut samples = Vec::new();
+        let mut told = Vec::new();
         let families = self.families.iter_mut();
         for (family, scraper) in families.filter(|(family, _)| wanted(*family)) {
+            let mut samples = Vec::new();
             match scraper.scrape(&snapshot, &mut samples) {
                 Ok(()) => {
                     if self.failing.remove(family) {
@@ -235,12 +251,12 @@ impl Scrapers {
                     }
                 }
             }
+            told.push((*family, samples));
         }
-        samples.retain(|sample| !self.excluded.contains(sample.metric.name));
-        samples
+        told
     }
 
-    async fn snapshot(&self, wanted: fn(Family) -> bool) -> Option<Snapshot> {
+    async fn snapshot(&self, wanted: &impl Fn(Family) -> bool) -> Option<Snapshot> {
         let families = self.families.iter().map(|(family, _)| *family);
         let inputs = families.filter(|family| wanted(*family));
         let inputs: BTreeSet<Input> = inputs.flat_map(Family::inputs).copied().collect();

@@ -11,6 +11,8 @@ mod queue;
 pub use body::{EVENT_JSON_OVERHEAD, PutLogEventsBody, billed_len};
 pub use cost::{CostApi, CostPage, CostQuery, DailyCost};
 pub use logs::{LogBatch, LogClass, LogGroup, LogsApi, Refused};
-pub use metrics::{Alarm, AlarmState, AlarmsApi, Datum, DatumValue, MetricsApi, StoredAlarm};
+pub use metrics::{
+    Alarm, AlarmState, AlarmsApi, Datum, DatumValue, MetricsApi, Series, StoredAlarm,
+};
 pub use notify::{Notification, NotifyApi};
 pub use queue::{ObjectsApi, QueueApi, QueueMessage};

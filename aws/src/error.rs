@@ -23,6 +23,14 @@ pub enum Error {
         /// The cause, without secrets.
         why: String,
     },
+    /// The service could not be reached, so the call had no effect. Repeat later.
+    #[error("{call} did not reach the service: {why}")]
+    Unreachable {
+        /// The operation.
+        call: &'static str,
+        /// The cause, without secrets.
+        why: String,
+    },
     /// The caller may not do this, or its credentials are not valid. Repeating does not help
     /// before someone acts.
     #[error("{call} was denied: {why}; allow {action} or check the credentials")]
@@ -72,19 +80,29 @@ impl Error {
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
-            Self::Throttled { .. } | Self::Unavailable { .. } => Action::RetryLater,
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. } => {
+                Action::RetryLater
+            }
             Self::NotFound { .. } => Action::Create,
             Self::Denied { .. } => Action::AskForPermission,
             Self::Rejected { .. } => Action::SetAside,
         }
     }
 
-    /// A short word for counters: `throttled`, `unavailable`, `denied`, `not_found`, `rejected`.
+    /// Whether the call may have had its effect although it failed: the answer was lost or broken,
+    /// or the service failed in the middle.
+    #[must_use]
+    pub fn effect_is_unknown(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// A short word for counters: `throttled`, `unavailable`, `unreachable`, `denied`, `not_found`, `rejected`.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Throttled { .. } => "throttled",
             Self::Unavailable { .. } => "unavailable",
+            Self::Unreachable { .. } => "unreachable",
             Self::Denied { .. } => "denied",
             Self::NotFound { .. } => "not_found",
             Self::Rejected { .. } => "rejected",

@@ -14,10 +14,9 @@ pub use host::*;
 
 /// Where the metrics of one family live. Custom namespaces; the `AWS/` prefix is reserved.
 pub mod namespace {
-    /// What a host measures about itself.
+    /// What an instance measures: the host, its applications, and the agent itself. One namespace
+    /// for all of it, because a PutMetricData call carries a single one.
     pub const HOST: &str = "Plimsoll/Host";
-    /// What the agent says about its own work.
-    pub const AGENT: &str = "Plimsoll/Agent";
     /// Findings and incidents.
     pub const SECURITY: &str = "Plimsoll/Security";
     /// Money.
@@ -26,42 +25,66 @@ pub mod namespace {
     pub const COLLECTOR: &str = "Plimsoll/Collector";
 }
 
-/// The units of CloudWatch that Plimsoll uses.
-/// Source: CloudWatch API reference, `MetricDatum`, member `Unit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unit {
-    /// A share from 0 to 100.
-    Percent,
-    /// A size.
-    Bytes,
-    /// A size over time.
-    BytesPerSecond,
-    /// How many.
-    Count,
-    /// How many over time.
-    CountPerSecond,
-    /// A length of time.
-    Seconds,
-    /// A length of time.
-    Milliseconds,
-    /// No unit fits, such as load or US$.
-    None,
+/// Declares the units, so that the list of them cannot miss one.
+macro_rules! units {
+    ($($name:ident $text:literal $help:literal)*) => {
+        /// The units of CloudWatch.
+        /// Source: CloudWatch API reference, `MetricDatum`, member `Unit`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Unit {
+            $(#[doc = $help] $name,)*
+        }
+
+        /// Every unit, in the order of the API reference.
+        pub const UNITS: &[Unit] = &[$(Unit::$name),*];
+
+        impl Unit {
+            /// The unit as CloudWatch spells it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+units! {
+    Seconds "Seconds" "A length of time."
+    Microseconds "Microseconds" "A length of time."
+    Milliseconds "Milliseconds" "A length of time."
+    Bytes "Bytes" "A size."
+    Kilobytes "Kilobytes" "A size."
+    Megabytes "Megabytes" "A size."
+    Gigabytes "Gigabytes" "A size."
+    Terabytes "Terabytes" "A size."
+    Bits "Bits" "A size."
+    Kilobits "Kilobits" "A size."
+    Megabits "Megabits" "A size."
+    Gigabits "Gigabits" "A size."
+    Terabits "Terabits" "A size."
+    Percent "Percent" "A share from 0 to 100."
+    Count "Count" "How many."
+    BytesPerSecond "Bytes/Second" "A size over time."
+    KilobytesPerSecond "Kilobytes/Second" "A size over time."
+    MegabytesPerSecond "Megabytes/Second" "A size over time."
+    GigabytesPerSecond "Gigabytes/Second" "A size over time."
+    TerabytesPerSecond "Terabytes/Second" "A size over time."
+    BitsPerSecond "Bits/Second" "A size over time."
+    KilobitsPerSecond "Kilobits/Second" "A size over time."
+    MegabitsPerSecond "Megabits/Second" "A size over time."
+    GigabitsPerSecond "Gigabits/Second" "A size over time."
+    TerabitsPerSecond "Terabits/Second" "A size over time."
+    CountPerSecond "Count/Second" "How many over time."
+    None "None" "No unit fits, such as load or US$."
 }
 
 impl Unit {
-    /// The unit as CloudWatch spells it.
+    /// The unit that CloudWatch spells like this, upper and lower case apart.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Percent => "Percent",
-            Self::Bytes => "Bytes",
-            Self::BytesPerSecond => "Bytes/Second",
-            Self::Count => "Count",
-            Self::CountPerSecond => "Count/Second",
-            Self::Seconds => "Seconds",
-            Self::Milliseconds => "Milliseconds",
-            Self::None => "None",
-        }
+    pub fn parse(text: &str) -> Option<Self> {
+        UNITS.iter().copied().find(|unit| unit.as_str() == text)
     }
 }
 
@@ -130,6 +153,15 @@ mod tests {
             );
         }
         assert!(seen.len() > 40);
+    }
+
+    #[test]
+    fn a_unit_is_found_by_its_own_spelling_only() {
+        assert_eq!(UNITS.len(), 27);
+        for unit in UNITS {
+            assert_eq!(Unit::parse(unit.as_str()), Some(*unit));
+        }
+        assert_eq!(Unit::parse("bytes"), None);
     }
 
     #[test]

@@ -1,38 +1,29 @@
 //! Samples → datums → calls. Pure: no clock, no I/O.
 //!
-//! Each sample becomes one datum per dimension set. Every datum is checked alone, so that one bad
-//! value never costs a whole call; CloudWatch takes a call as a whole or not at all. What is left
-//! fills calls up to their limits in datums and bytes.
-//!
-//! The agent's own metrics carry the first dimension set only: a sum of the counters of a whole
-//! group is rarely asked for, and every set is one more series on the bill.
+//! Each sample becomes a datum in every dimension set that its [`Shape`] gives it. Samples that end
+//! up with the same name and dimensions are folded together, so a roll-up is one datum however many
+//! devices it sums up. Every datum is checked alone, so that one bad value never costs a whole call;
+//! CloudWatch takes a call as a whole or not at all. What is left fills calls up to their limits in
+//! datums and bytes.
 
 mod check;
-mod dimensions;
+mod fill;
+mod shape;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use plimsoll_aws::{Datum, DatumValue, limits};
-use plimsoll_core::catalog::{Metric, namespace};
+use plimsoll_aws::{Datum, Series};
 
-use crate::sample::{Sample, Tick};
+use crate::aggregate::Folded;
+use crate::sample::{Feed, Labels, MetricName, Sample, Tick};
 use check::check;
-pub(crate) use dimensions::DimensionSets;
+pub(crate) use fill::{encoded_bytes_max, fill};
+pub(crate) use shape::Resolved;
 
-/// Series that are remembered so that their dimensions are shared. Devices that come and go make
+/// Series that are remembered so that their names are made once. Devices that come and go make
 /// new ones; at this bound the memory begins anew, which costs nothing but a little work.
-const SERIES_MAX: usize = 10_000;
-
-/// What a datum takes of a request besides its texts: keys, numbers, time, framing. Measured on
-/// the JSON form, which is the longest of the service's protocols.
-const DATUM_OVERHEAD_BYTES: usize = 160;
-/// What a dimension takes besides its texts.
-const DIMENSION_OVERHEAD_BYTES: usize = 24;
-/// What a request takes besides its datums.
-const REQUEST_OVERHEAD_BYTES: usize = 512;
-
-type Dimensions = Arc<[(Arc<str>, Arc<str>)]>;
+const SERIES_MAX: usize = 20_000;
 
 /// One call's worth of datums.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,138 +37,132 @@ pub(crate) struct MetricBatch {
 /// A datum that CloudWatch would refuse.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unfit {
-    /// What was measured.
-    pub(crate) sample: Sample,
+    /// The metric's name.
+    pub(crate) name: String,
+    /// Its own dimensions.
+    pub(crate) labels: Labels,
     /// Why it is dropped.
     pub(crate) reason: &'static str,
+}
+
+/// A datum that is to be sent, with where it goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placed {
+    /// The namespace.
+    pub(crate) namespace: Arc<str>,
+    /// The datum.
+    pub(crate) datum: Datum,
 }
 
 /// Makes datums, and remembers the series it made them for.
 #[derive(Debug)]
 pub(crate) struct MetricBatcher {
-    sets: DimensionSets,
-    host_namespace: Arc<str>,
-    agent_namespace: Arc<str>,
-    resolution_seconds: u8,
-    series: HashMap<SeriesKey, Dimensions>,
+    shape: Resolved,
+    known: HashMap<(Feed, MetricName, Labels), Made>,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct SeriesKey {
-    metric: &'static str,
-    of: Option<Arc<str>>,
-    set: usize,
-}
+/// The series that one series of a source becomes.
+type Made = Arc<[(Arc<str>, Arc<Series>)]>;
 
 impl MetricBatcher {
-    /// A batcher for this host. `host_namespace` replaces the catalog's namespace of host metrics.
-    pub(crate) fn new(sets: DimensionSets, host_namespace: &str, resolution_seconds: u8) -> Self {
+    /// A batcher for this host.
+    pub(crate) fn new(shape: Resolved) -> Self {
         Self {
-            sets,
-            host_namespace: Arc::from(host_namespace),
-            agent_namespace: Arc::from(namespace::AGENT),
-            resolution_seconds,
-            series: HashMap::new(),
+            shape,
+            known: HashMap::new(),
         }
     }
 
-    /// Puts other dimension sets in place: the identity of the instance became known.
-    pub(crate) fn set_dimensions(&mut self, sets: DimensionSets) {
-        self.sets = sets;
-        self.series.clear();
+    /// Puts other dimensions in place: the identity of the instance became known.
+    pub(crate) fn set_shape(&mut self, shape: Resolved) {
+        self.shape = shape;
+        self.known.clear();
     }
 
     /// Different series that were made with the present dimensions.
     pub(crate) fn series(&self) -> usize {
-        self.series.len()
+        let all = self.known.values().flat_map(|made| made.iter());
+        let different: std::collections::HashSet<_> = all.collect();
+        different.len()
     }
 
-    /// The calls that send a tick, host metrics first, and what cannot be sent.
-    pub(crate) fn batches(&mut self, tick: Tick) -> (Vec<MetricBatch>, Vec<Unfit>) {
-        let (mut host, mut own, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
+    /// The datums of a tick, in the order of its samples, and what cannot be sent.
+    pub(crate) fn datums(&mut self, tick: Tick) -> (Vec<Placed>, Vec<Unfit>) {
+        let mut places: HashMap<(Arc<str>, Arc<Series>), usize> = HashMap::new();
+        let mut folded: Vec<(Arc<str>, Arc<Series>, Entry)> = Vec::new();
         for sample in tick.samples {
-            let is_own = sample.metric.namespace == namespace::AGENT;
-            let sets = if is_own { 1 } else { self.sets.len() };
-            for set in 0..sets.min(self.sets.len()) {
-                let datum = Datum {
-                    metric: sample.metric,
-                    dimensions: self.dimensions(sample.metric, sample.of.as_ref(), set),
-                    time: tick.time,
-                    value: DatumValue::One(sample.value),
-                    resolution_seconds: self.resolution_seconds,
-                };
-                match check(&datum) {
-                    Ok(()) if is_own => own.push(datum),
-                    Ok(()) => host.push(datum),
-                    Err(reason) => {
-                        let sample = sample.clone();
-                        unfit.push(Unfit { sample, reason });
+            let entry = Entry {
+                high_resolution: high_resolution(&sample) || tick.resolution_seconds == 1,
+                additive: sample.additive,
+                labels: sample.labels.clone(),
+                value: sample.value.clone(),
+            };
+            for (namespace, series) in self.series_of(tick.feed, &sample).iter() {
+                let key = (Arc::clone(namespace), Arc::clone(series));
+                match places.get(&key) {
+                    Some(place) => {
+                        if let Some((_, _, there)) = folded.get_mut(*place) {
+                            there.value.merge(&entry.value);
+                        }
+                    }
+                    None => {
+                        places.insert(key.clone(), folded.len());
+                        folded.push((key.0, key.1, entry.clone()));
                     }
                 }
             }
         }
-        let mut batches = fill(&self.host_namespace, host);
-        batches.append(&mut fill(&self.agent_namespace, own));
-        (batches, unfit)
+        let (mut placed, mut unfit) = (Vec::with_capacity(folded.len()), Vec::new());
+        for (namespace, series, entry) in folded {
+            for value in entry.value.datum_values() {
+                let datum = Datum {
+                    series: Arc::clone(&series),
+                    time: tick.time,
+                    value,
+                    resolution_seconds: if entry.high_resolution { 1 } else { 60 },
+                    additive: entry.additive,
+                };
+                match check(&namespace, &datum) {
+                    Ok(()) => placed.push(Placed {
+                        namespace: Arc::clone(&namespace),
+                        datum,
+                    }),
+                    Err(reason) => unfit.push(Unfit {
+                        name: series.name.to_string(),
+                        labels: entry.labels.clone(),
+                        reason,
+                    }),
+                }
+            }
+        }
+        (placed, unfit)
     }
 
-    fn dimensions(
-        &mut self,
-        metric: &'static Metric,
-        of: Option<&Arc<str>>,
-        set: usize,
-    ) -> Dimensions {
-        let key = SeriesKey {
-            metric: metric.name,
-            of: of.cloned(),
-            set,
-        };
-        if let Some(known) = self.series.get(&key) {
-            return Arc::clone(known);
+    fn series_of(&mut self, feed: Feed, sample: &Sample) -> Made {
+        let key = (feed, sample.metric.clone(), sample.labels.clone());
+        if let Some(made) = self.known.get(&key) {
+            return Arc::clone(made);
         }
-        if self.series.len() >= SERIES_MAX {
-            self.series.clear();
+        if self.known.len() >= SERIES_MAX {
+            self.known.clear();
         }
-        let own = metric.dimensions.first().copied().zip(of);
-        let made = self.sets.with(set, own);
-        self.series.insert(key, Arc::clone(&made));
+        let made: Made = self.shape.series(feed, sample).into();
+        self.known.insert(key, Arc::clone(&made));
         made
     }
 }
 
-/// Fills calls, in order, each up to its limit of datums or bytes.
-fn fill(namespace: &Arc<str>, datums: Vec<Datum>) -> Vec<MetricBatch> {
-    let mut batches: Vec<MetricBatch> = Vec::new();
-    let mut bytes_left = 0;
-    for datum in datums {
-        let bytes = encoded_bytes_max(&datum);
-        match batches.last_mut() {
-            Some(batch)
-                if batch.datums.len() < limits::metrics::DATUMS_MAX && bytes <= bytes_left =>
-            {
-                bytes_left -= bytes;
-                batch.datums.push(datum);
-            }
-            _ => {
-                bytes_left = limits::metrics::REQUEST_BYTES_MAX - REQUEST_OVERHEAD_BYTES - bytes;
-                batches.push(MetricBatch {
-                    namespace: Arc::clone(namespace),
-                    datums: vec![datum],
-                });
-            }
-        }
-    }
-    batches
+/// What is known of a datum before it is one.
+#[derive(Clone, Debug)]
+struct Entry {
+    high_resolution: bool,
+    additive: bool,
+    labels: Labels,
+    value: Folded,
 }
 
-/// No less than what a datum takes of a request before compression.
-pub(crate) fn encoded_bytes_max(datum: &Datum) -> usize {
-    let dimensions = datum.dimensions.iter();
-    // A quote or a backslash takes two bytes in JSON; nothing else grows, since all is ASCII.
-    let texts: usize = dimensions
-        .map(|(name, value)| DIMENSION_OVERHEAD_BYTES + 2 * (name.len() + value.len()))
-        .sum();
-    DATUM_OVERHEAD_BYTES + datum.metric.name.len() + datum.unit().as_str().len() + texts
+fn high_resolution(sample: &Sample) -> bool {
+    matches!(&sample.metric, MetricName::Given(given) if given.high_resolution)
 }
 
 #[cfg(test)]

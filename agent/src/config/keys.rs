@@ -151,14 +151,18 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Tags of a group that is made.";
     "logs.journald.kms_key", "as `logs.file.kms_key`", "the service's own key",
         "The key that encrypts a group that is made.";
+    "metrics.sample_interval", "duration in whole seconds, 1s to 1h", "`interval`",
+        "How often the host is looked at. With less than `interval`, what was seen is folded into one datum per series with count, sum, minimum and maximum, so a short peak is seen and costs nothing more. `interval` must be a multiple of it.";
+    "metrics.flush_interval", "duration in whole seconds, 1s to 1h", "`interval`",
+        "How often CloudWatch is called with all that was measured; a multiple of `interval`. Each call carries up to 1,000 datums and costs the same.";
     "metrics.interval", "duration in whole seconds, 1s to 1h", "`\"60s\"`",
-        "The time between two ticks, aligned to the clock. Below a minute, metrics are stored at a resolution of one second and more calls are made: at 1s, 2.6 million PutMetricData requests a month.";
+        "The time that a datum stands for, aligned to the clock. Below a minute, metrics are stored at a resolution of one second, and more calls are made unless `flush_interval` says otherwise: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",
-        "The namespace of host metrics, such as `CWAgent` for dashboards that exist. The agent's own metrics stay in `Plimsoll/Agent`.";
+        "The namespace of the host's and the agent's metrics, such as `CWAgent` for dashboards that exist.";
     "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`", "all of them",
         "The families that are measured. An empty list switches metrics off.";
     "metrics.dimensions", "list of 1 to 8 lists of names", "`[[\"InstanceId\"], [\"AutoScalingGroupName\"], [\"AutoScalingGroupName\", \"AvailabilityZone\"]]`",
-        "A series per list for every host metric; names: `InstanceId` (`Host` outside EC2), `InstanceType`, `ImageId`, `AutoScalingGroupName`, `AvailabilityZone`, `Region`, `AccountId`, `Host`. A list with a value that is not known is left out until it is. Lists without `InstanceId` or `Host` are shared by the fleet and paid once. The agent's own metrics carry the first list only.";
+        "A series per list for every host metric; names: `InstanceId` (`Host` outside EC2), `InstanceType`, `ImageId`, `AutoScalingGroupName`, `AvailabilityZone`, `Region`, `AccountId`, `Host`. A list with a value that is not known is left out until it is. Lists without `InstanceId` or `Host` are shared by the fleet and paid once.";
     "metrics.exclude_metrics", "list of names", "none",
         "Metrics that are not sent; each series costs up to US$ 0.30 a month.";
     "metrics.waiting_datums", "whole number, 1000 to 1000000", "`20000`",

@@ -157,6 +157,20 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The text with its values as they are; `None` if one of them is not known.
+    #[must_use]
+    pub fn fill_known(&self, value: impl Fn(Placeholder) -> Option<String>) -> Option<String> {
+        let filled = self.0.iter().map(|part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Value(placeholder) => {
+                value(placeholder.clone()).filter(|value| !value.is_empty())
+            }
+        });
+        filled.collect()
+    }
+}
+
 /// What stands between two braces.
 fn placeholder(name: &str) -> Result<Placeholder, BadTemplate> {
     if let Some(tag) = name.strip_prefix("tag:")

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use plimsoll_aws::Datum;
 use plimsoll_aws::imds::Identity;
 use plimsoll_aws::testing::{FakeMetrics, unavailable};
-use plimsoll_aws::{Datum, DatumValue};
+use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::shutdown::channel;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::config::Config;
@@ -89,6 +90,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         clock: Arc::new(PacedClock(Instant::now())),
         health: Arc::clone(&health),
         host: known,
+        intakes: Intakes::default(),
         seed: 7,
         shutdown,
         drain_max: Duration::from_secs(5),
@@ -104,14 +106,11 @@ fn bench(text: &str, mode: Mode) -> Bench {
 }
 
 fn find<'d>(datums: &'d [Datum], name: &str) -> Vec<&'d Datum> {
-    datums
-        .iter()
-        .filter(|datum| datum.metric.name == name)
-        .collect()
+    datums.iter().filter(|datum| datum.name() == name).collect()
 }
 
 fn dimensions(datum: &Datum) -> String {
-    let dimensions = datum.dimensions.iter();
+    let dimensions = datum.dimensions().iter();
     let written: Vec<String> = dimensions
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
@@ -131,8 +130,8 @@ async fn once_measures_every_family_and_ends() {
         "diskio_reads",
         "net_bytes_recv",
         "processes_total",
-        "memory_rss",
-        "files",
+        "agent_memory_rss",
+        "agent_files",
     ] {
         assert_eq!(find(&datums, name).len(), 1, "{name}: {datums:#?}");
     }
@@ -173,16 +172,13 @@ async fn ticks_are_aligned_and_the_identity_is_taken_up_when_it_comes() {
             (23_000, "AutoScalingGroupName=web-asg".to_owned()),
         ]
     );
-    let lines: Vec<f64> = find(&datums, "lines_read")
+    let lines: Vec<f64> = find(&datums, "agent_lines_read")
         .iter()
-        .map(|datum| match datum.value {
-            DatumValue::One(value) => value,
-            DatumValue::Statistics { sum, .. } => sum,
-        })
+        .map(|datum| datum.value.sum())
         .collect();
     assert_eq!(
         lines,
-        [0.0, 0.0, 0.0, 42.0],
+        [0.0, 0.0, 0.0, 0.0, 42.0, 42.0],
         "the last counts are told at the end"
     );
 }

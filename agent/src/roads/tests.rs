@@ -40,6 +40,7 @@ fn reloader() -> Reloader {
         api: Arc::new(api),
         health: Arc::default(),
         known: watch::channel(Host::default()).1,
+        intakes: crate::metrics::Intakes::default(),
         mode: Mode::Follow,
         dry_run: true,
     };

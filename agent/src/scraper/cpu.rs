@@ -93,7 +93,7 @@ mod tests {
     fn values(first: &str, second: &str) -> Vec<f64> {
         let (before, after) = scrape_twice(Cpu::default(), &[(Input::Stat, first, second)]);
         assert!(before.is_empty(), "the first tick gives no share");
-        after.iter().map(|sample| sample.value).collect()
+        after.iter().map(|sample| sample.number()).collect()
     }
 
     #[test]

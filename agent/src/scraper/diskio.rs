@@ -114,12 +114,8 @@ mod tests {
         let scraper = DiskIo::new(NameFilter::new(&["*"], &["loop*"]).unwrap());
         let (before, after) = scrape_twice(scraper, &[(Input::Diskstats, first, second)]);
         assert!(before.is_empty());
-        assert!(
-            after
-                .iter()
-                .all(|sample| sample.of.as_deref() == Some("nvme0n1"))
-        );
-        let values: Vec<f64> = after.iter().map(|sample| sample.value).collect();
+        assert!(after.iter().all(|sample| sample.label() == Some("nvme0n1")));
+        let values: Vec<f64> = after.iter().map(|sample| sample.number()).collect();
         // Ten seconds passed between the two.
         assert_eq!(values, [1024.0, 2048.0, 1.0, 2.0, 5.0]);
     }

@@ -82,7 +82,7 @@ mod tests {
 
     fn values(scraper: impl Scraper, text: &str) -> Vec<f64> {
         let samples = scrape_once(scraper, &[(Input::Meminfo, text)]).unwrap();
-        samples.iter().map(|sample| sample.value).collect()
+        samples.iter().map(|sample| sample.number()).collect()
     }
 
     #[test]

@@ -113,13 +113,9 @@ mod tests {
         let scraper = Net::new(NameFilter::new(&["*"], &["lo"]).unwrap());
         let (before, after) = scrape_twice(scraper, &[(Input::NetDev, &first, &second)]);
         assert!(before.is_empty());
-        let values: Vec<f64> = after.iter().map(|sample| sample.value).collect();
+        let values: Vec<f64> = after.iter().map(|sample| sample.number()).collect();
         assert_eq!(values, [100.0, 200.0, 2.0, 4.0, 0.2, 0.4]);
-        assert!(
-            after
-                .iter()
-                .all(|sample| sample.of.as_deref() == Some("eth0"))
-        );
+        assert!(after.iter().all(|sample| sample.label() == Some("eth0")));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Own {
     fn count(&mut self, metric: &'static Metric, counter: fn(&Health) -> &Counter) -> Sample {
         let now = counter(&self.health).value();
         let before = self.counted.insert(metric.name, now).unwrap_or(0);
-        Sample::new(metric, as_value(now.saturating_sub(before)))
+        Sample::new(metric, as_value(now.saturating_sub(before))).counted()
     }
 
     /// Reasons that gave something since the last tick. A reason that never came up costs no
@@ -66,11 +66,8 @@ impl Own {
         for (reason, now) in tally(&self.health).snapshot() {
             let key = (metric.name, reason);
             let before = self.tallied.insert(key, now).unwrap_or(0);
-            out.push(Sample::of(
-                metric,
-                &Arc::from(reason),
-                as_value(now.saturating_sub(before)),
-            ));
+            let count = as_value(now.saturating_sub(before));
+            out.push(Sample::of(metric, &Arc::from(reason), count).counted());
         }
     }
 
@@ -164,8 +161,8 @@ mod tests {
     fn value(samples: &[Sample], metric: &Metric, of: Option<&str>) -> Option<f64> {
         samples
             .iter()
-            .find(|sample| sample.metric == metric && sample.of.as_deref() == of)
-            .map(|sample| sample.value)
+            .find(|sample| sample.name() == metric.name && sample.label() == of)
+            .map(|sample| sample.number())
     }
 
     #[test]
@@ -215,7 +212,7 @@ mod tests {
         own.scrape(&snapshot(start + INTERVAL, 150), &mut told)
             .unwrap();
         for metric in AGENT_METRICS {
-            let is_told = told.iter().any(|sample| sample.metric.name == metric.name);
+            let is_told = told.iter().any(|sample| sample.name() == metric.name);
             assert!(is_told, "{}", metric.name);
         }
     }

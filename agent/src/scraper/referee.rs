@@ -2,27 +2,35 @@
 //! `sysinfo`, which reads the same host by other code.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use plimsoll_core::catalog::{DISK_TOTAL, MEM_TOTAL, Metric, PROCESSES_TOTAL, SWAP_USED};
 use sysinfo::{Disks, ProcessesToUpdate, System};
 
-use super::{FAMILIES, HostRoot, MountFilter, NameFilter, PSEUDO_TYPES, Scrapers, Selection};
+use super::{
+    FAMILIES, FamilySelection, HostRoot, MountFilter, NameFilter, PSEUDO_TYPES, Scrapers, Selection,
+};
 use crate::health::Health;
 use crate::sample::{Sample, as_value};
 
 fn value(samples: &[Sample], metric: &Metric, of: Option<&str>) -> f64 {
-    let fits = |sample: &&Sample| sample.metric == metric && sample.of.as_deref() == of;
+    let fits = |sample: &&Sample| sample.name() == metric.name && sample.label() == of;
     samples
         .iter()
         .find(fits)
-        .map_or(-1.0, |sample| sample.value)
+        .map_or(-1.0, |sample| sample.number())
 }
 
 #[tokio::test]
 async fn sysinfo_sees_the_same_host() {
     let everything = NameFilter::new(&["*"], &[] as &[&str]).unwrap();
+    let families = FAMILIES.iter().map(|(_, family)| FamilySelection {
+        family: *family,
+        sample_interval: Duration::from_mins(1),
+        interval: Duration::from_mins(1),
+    });
     let selection = Selection {
-        families: FAMILIES.iter().map(|(_, family)| *family).collect(),
+        families: families.collect(),
         mounts: MountFilter {
             ignored_types: PSEUDO_TYPES.map(str::to_owned).to_vec(),
             paths: everything.clone(),
@@ -33,7 +41,8 @@ async fn sysinfo_sees_the_same_host() {
     };
     let health = Arc::new(Health::default());
     let mut scrapers = Scrapers::new(HostRoot::default(), &selection, Arc::clone(&health));
-    let samples = scrapers.scrape().await;
+    let samples = scrapers.scrape(|_| true).await;
+    let samples: Vec<Sample> = samples.into_iter().flat_map(|(_, told)| told).collect();
     assert_eq!(health.problems.snapshot(), [], "every input can be read");
 
     let mut system = System::new().unwrap();

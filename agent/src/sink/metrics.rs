@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_aws::{Action, Error, MetricsApi, limits};
+use plimsoll_aws::{Action, Datum, Error, MetricsApi, limits};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::sync::mpsc;
@@ -252,7 +252,7 @@ impl<A: MetricsApi> MetricsSink<A> {
             }
             return;
         }
-        let name = datums.first().map_or("", |datum| datum.metric.name);
+        let name = datums.first().map_or("", Datum::name);
         log::error!(metric = name, datums = datums.len(); "CloudWatch refused metrics; they are dropped: {error}");
         self.drop_datums("rejected", datums.len());
     }

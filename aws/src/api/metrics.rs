@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use plimsoll_core::catalog::{Metric, Unit};
+use plimsoll_core::catalog::Unit;
 use plimsoll_core::clock::UnixMillis;
 
 use crate::Error;
@@ -23,26 +23,50 @@ pub trait MetricsApi: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
+/// What all datums of one series have in common, shared between them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Series {
+    /// The metric's name, as CloudWatch stores it.
+    pub name: Arc<str>,
+    /// Its unit. The same name with another unit is another aggregate to CloudWatch.
+    pub unit: Unit,
+    /// The dimensions, sorted by name.
+    pub dimensions: Arc<[(Arc<str>, Arc<str>)]>,
+}
+
 /// One value, or a set of values, of one series at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Datum {
-    /// What is measured; name, unit and namespace come from the catalog.
-    pub metric: &'static Metric,
-    /// The dimensions, sorted by name, shared between the datums of a series.
-    pub dimensions: Arc<[(Arc<str>, Arc<str>)]>,
+    /// What is measured.
+    pub series: Arc<Series>,
     /// When it was measured.
     pub time: UnixMillis,
     /// What was measured.
     pub value: DatumValue,
     /// 1 or 60 seconds.
     pub resolution_seconds: u8,
+    /// Whether the `Sum` of the series is what people read, as with a count of requests. Sending
+    /// such a datum twice makes a wrong number; sending a gauge twice changes no average.
+    pub additive: bool,
 }
 
 impl Datum {
-    /// The unit of the catalog.
+    /// The metric's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.series.name
+    }
+
+    /// The metric's unit.
     #[must_use]
     pub fn unit(&self) -> Unit {
-        self.metric.unit
+        self.series.unit
+    }
+
+    /// The dimensions, sorted by name.
+    #[must_use]
+    pub fn dimensions(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.series.dimensions
     }
 }
 
@@ -51,7 +75,7 @@ impl Datum {
 pub enum DatumValue {
     /// A single sample.
     One(f64),
-    /// Many samples as their sum and extremes.
+    /// Many samples as their sum and extremes. CloudWatch has no percentiles of them.
     Statistics {
         /// How many samples.
         count: f64,
@@ -62,6 +86,21 @@ pub enum DatumValue {
         /// The greatest.
         max: f64,
     },
+    /// Many samples as different values, each with how often it came: at most
+    /// [`crate::limits::metrics::VALUES_MAX`] pairs. CloudWatch has percentiles of them.
+    Distribution(Box<[(f64, f64)]>),
+}
+
+impl DatumValue {
+    /// The sum of the samples.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        match self {
+            Self::One(value) => *value,
+            Self::Statistics { sum, .. } => *sum,
+            Self::Distribution(pairs) => pairs.iter().map(|(value, count)| value * count).sum(),
+        }
+    }
 }
 
 /// Alarms and dashboards, which the collector keeps right.

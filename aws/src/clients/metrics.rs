@@ -66,17 +66,17 @@ impl MetricsApi for CloudWatch {
 
 fn datum(datum: &Datum) -> MetricDatum {
     let dimensions = datum
-        .dimensions
+        .dimensions()
         .iter()
         .map(|(name, value)| Dimension::builder().name(&**name).value(&**value).build());
     let builder = MetricDatum::builder()
-        .metric_name(datum.metric.name)
+        .metric_name(datum.name())
         .set_dimensions(Some(dimensions.collect()))
         .timestamp(DateTime::from_millis(datum.time.0))
         .unit(StandardUnit::from(datum.unit().as_str()))
         .storage_resolution(i32::from(datum.resolution_seconds));
-    match datum.value {
-        DatumValue::One(value) => builder.value(value),
+    match &datum.value {
+        DatumValue::One(value) => builder.value(*value),
         DatumValue::Statistics {
             count,
             sum,
@@ -84,12 +84,16 @@ fn datum(datum: &Datum) -> MetricDatum {
             max,
         } => builder.statistic_values(
             StatisticSet::builder()
-                .sample_count(count)
-                .sum(sum)
-                .minimum(min)
-                .maximum(max)
+                .sample_count(*count)
+                .sum(*sum)
+                .minimum(*min)
+                .maximum(*max)
                 .build(),
         ),
+        DatumValue::Distribution(pairs) => {
+            let (values, counts) = pairs.iter().copied().unzip();
+            builder.set_values(Some(values)).set_counts(Some(counts))
+        }
     }
     .build()
 }

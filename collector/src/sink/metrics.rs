@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_aws::{Datum, DatumValue, Error, MetricsApi};
+use plimsoll_aws::{Datum, DatumValue, Error, MetricsApi, Series};
 use plimsoll_core::catalog::{
     COST_ANOMALIES_OPEN, COST_AT_RISK, COST_DAILY, COST_EXPECTED, FINDINGS, INCIDENTS_OPEN, Metric,
     NOTIFICATIONS_SENT, NOTIFICATIONS_WAITING, RULES_LOADED, SIGNALS_READ, SIGNALS_REJECTED,
@@ -187,13 +187,17 @@ fn totals(health: &Health) -> Totals {
 fn datum(metric: &'static Metric, value: &str, number: f64, now: UnixMillis) -> Datum {
     let dimensions = metric.dimensions.iter().take(1);
     Datum {
-        metric,
-        dimensions: dimensions
-            .map(|name| ((*name).into(), value.into()))
-            .collect(),
+        series: Arc::new(Series {
+            name: metric.name.into(),
+            unit: metric.unit,
+            dimensions: dimensions
+                .map(|name| ((*name).into(), value.into()))
+                .collect(),
+        }),
         time: now,
         value: DatumValue::One(number),
         resolution_seconds: RESOLUTION_SECONDS,
+        additive: false,
     }
 }
 
@@ -218,16 +222,13 @@ mod tests {
 
     fn value(datums: &[Datum], name: &str, dimension: &str) -> Option<f64> {
         let of = |datum: &&Datum| {
-            datum.metric.name == name
+            datum.name() == name
                 && datum
-                    .dimensions
+                    .dimensions()
                     .iter()
                     .all(|(_, value)| &**value == dimension)
         };
-        datums.iter().rev().find(of).map(|datum| match datum.value {
-            DatumValue::One(value) => value,
-            DatumValue::Statistics { sum, .. } => sum,
-        })
+        datums.iter().rev().find(of).map(|datum| datum.value.sum())
     }
 
     #[tokio::test]

@@ -130,11 +130,9 @@ type Existing = BTreeMap<(String, Vec<(String, String)>), Value>;
 
 /// All series of the host and of the agent.
 fn existing(view: &View<'_>) -> Existing {
-    [catalog::namespace::HOST, catalog::namespace::AGENT]
+    let host = [("Namespace", catalog::namespace::HOST.into())];
+    view.all("ListMetrics", &host, "Metrics")
         .into_iter()
-        .flat_map(|namespace| {
-            view.all("ListMetrics", &[("Namespace", namespace.into())], "Metrics")
-        })
         .map(|metric| {
             let dimensions = metric.member("Dimensions").items().iter();
             let dimensions = dimensions

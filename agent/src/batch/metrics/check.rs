@@ -7,24 +7,37 @@ use plimsoll_aws::{Datum, DatumValue, limits::metrics as limits};
 /// Times are not checked here: a datum is young when it is made, and the sink drops what waited
 /// too long.
 /// Source: CloudWatch API reference, PutMetricData, `MetricDatum`, `Dimension`.
-pub(super) fn check(datum: &Datum) -> Result<(), &'static str> {
+pub(super) fn check(namespace: &str, datum: &Datum) -> Result<(), &'static str> {
     let fits = |value: f64| value.is_finite() && value.abs() <= limits::VALUE_MAX;
-    let values_fit = match datum.value {
-        DatumValue::One(value) => fits(value),
+    let values_fit = match &datum.value {
+        DatumValue::One(value) => fits(*value),
         DatumValue::Statistics {
             count,
             sum,
             min,
             max,
-        } => [count, sum, min, max].into_iter().all(fits) && count > 0.0,
+        } => [*count, *sum, *min, *max].into_iter().all(fits) && *count > 0.0,
+        DatumValue::Distribution(pairs) => {
+            let fit = |(value, count): &(f64, f64)| fits(*value) && fits(*count) && *count > 0.0;
+            (1..=limits::VALUES_MAX).contains(&pairs.len()) && pairs.iter().all(fit)
+        }
     };
+    if !is_text(datum.name(), limits::NAME_MAX) {
+        return Err("metric_name");
+    }
+    if !is_text(namespace, limits::NAME_MAX)
+        || namespace.starts_with(':')
+        || namespace.starts_with("AWS/")
+    {
+        return Err("namespace");
+    }
     if !values_fit {
         return Err("value_out_of_range");
     }
-    if datum.dimensions.len() > limits::DIMENSIONS_MAX {
+    if datum.dimensions().len() > limits::DIMENSIONS_MAX {
         return Err("too_many_dimensions");
     }
-    for (name, value) in datum.dimensions.iter() {
+    for (name, value) in datum.dimensions() {
         if !is_text(name, limits::DIMENSION_NAME_MAX) || name.starts_with(':') {
             return Err("dimension_name");
         }
@@ -48,19 +61,24 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    use plimsoll_aws::Series;
     use plimsoll_core::catalog::LOAD_1;
     use plimsoll_core::clock::UnixMillis;
 
     fn datum(value: f64, dimensions: &[(&str, &str)]) -> Datum {
         Datum {
-            metric: &LOAD_1,
-            dimensions: dimensions
-                .iter()
-                .map(|(name, value)| (Arc::from(*name), Arc::from(*value)))
-                .collect(),
+            series: Arc::new(Series {
+                name: Arc::from(LOAD_1.name),
+                unit: LOAD_1.unit,
+                dimensions: dimensions
+                    .iter()
+                    .map(|(name, value)| (Arc::from(*name), Arc::from(*value)))
+                    .collect(),
+            }),
             time: UnixMillis(0),
             value: DatumValue::One(value),
             resolution_seconds: 60,
+            additive: false,
         }
     }
 
@@ -85,11 +103,14 @@ mod tests {
             (datum(1.0, &[(":path", "/")]), Err("dimension_name")),
         ];
         for (datum, expected) in cases {
-            assert_eq!(check(&datum), expected, "{datum:?}");
+            assert_eq!(check("Plimsoll/Host", &datum), expected, "{datum:?}");
         }
         let many: Vec<(String, String)> = (0..31).map(|n| (format!("d{n}"), "x".into())).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (&**n, &**v)).collect();
-        assert_eq!(check(&datum(1.0, &many)), Err("too_many_dimensions"));
+        assert_eq!(
+            check("Plimsoll/Host", &datum(1.0, &many)),
+            Err("too_many_dimensions")
+        );
     }
 
     #[test]
@@ -101,6 +122,6 @@ mod tests {
             min: 0.0,
             max: 0.0,
         };
-        assert_eq!(check(&empty), Err("value_out_of_range"));
+        assert_eq!(check("Plimsoll/Host", &empty), Err("value_out_of_range"));
     }
 }

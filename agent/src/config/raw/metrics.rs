@@ -7,9 +7,11 @@ use plimsoll_aws::limits;
 use plimsoll_core::catalog::{self, AGENT_METRICS, HOST_METRICS};
 use plimsoll_core::config::{Field, Section, nearest};
 
-use super::super::MetricsConfig;
+use super::super::{Applications, MetricRule, MetricsConfig, Shape};
 use crate::identity::DIMENSIONS;
-use crate::scraper::{FAMILIES, MountFilter, NameFilter, PSEUDO_TYPES, Selection};
+use crate::scraper::{
+    FAMILIES, FamilySelection, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style,
+};
 
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -20,6 +22,9 @@ pub(crate) const WAITING_DATUMS: usize = 20_000;
 const WAITING_DATUMS_MIN: u64 = 1_000;
 /// About 100 MiB.
 const WAITING_DATUMS_MAX: u64 = 1_000_000;
+/// A metric with more series than this is told as one: a tag that is different each time would
+/// cost more than the machine.
+pub(crate) const SERIES_PER_METRIC: usize = 500;
 /// Each set is a whole series more on the bill, for every metric.
 const DIMENSION_SETS_MAX: usize = 8;
 /// What a host with a group gets unless the file says otherwise. The last two are shared by the
@@ -37,32 +42,21 @@ pub(crate) const INTERFACES_EXCLUDED: [&str; 14] = [
 /// Devices that are made of files or memory.
 pub(crate) const DEVICES_EXCLUDED: [&str; 6] = ["loop*", "ram*", "zram*", "sr*", "fd*", "nbd*"];
 
-/// Reads the section; `None` when no scraper is on.
+/// Reads the section; `None` when nothing is measured and nobody is listened to.
 pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     let Some(mut section) = root.take_section("metrics") else {
         return Some(default());
     };
     let mut config = default();
-    if let Some(interval) = section.take_duration("interval", INTERVAL_MIN..=INTERVAL_MAX) {
-        if interval.subsec_millis() == 0 {
-            config.interval = interval;
-        } else {
-            section.report(
-                "interval",
-                &format!("found {interval:?}"),
-                "expected whole seconds, the finest that CloudWatch stores",
-                None,
-            );
-        }
-    }
+    intervals(&mut section, &mut config);
     if let Some(namespace) = section.take_name("namespace")
         && is_namespace(&section, &namespace)
     {
-        config.namespace = namespace.value;
+        config.shape.namespace = namespace.value;
     }
     families(&mut section, &mut config.selection);
-    dimension_sets(&mut section, &mut config.dimension_sets);
-    excluded(&mut section, &mut config.selection.excluded);
+    dimension_sets(&mut section, &mut config.shape.sets);
+    excluded(&mut section, &mut config.shape.rules);
     if let Some(datums) =
         section.take_integer("waiting_datums", WAITING_DATUMS_MIN..=WAITING_DATUMS_MAX)
     {
@@ -90,26 +84,87 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     (!config.selection.families.is_empty()).then_some(config)
 }
 
+/// The three times of the road, each a multiple of the one before.
+fn intervals(section: &mut Section<'_>, config: &mut MetricsConfig) {
+    let mut take = |key, default| {
+        let Some(found) = section.take_duration(key, INTERVAL_MIN..=INTERVAL_MAX) else {
+            return default;
+        };
+        if found.subsec_millis() == 0 {
+            return found;
+        }
+        let expected = "expected whole seconds, the finest that CloudWatch stores";
+        section.report(key, &format!("found {found:?}"), expected, None);
+        default
+    };
+    let interval = take("interval", config.interval);
+    let sample_interval = take("sample_interval", interval);
+    let flush_interval = take("flush_interval", interval);
+    for (key, whole, part, of) in [
+        (
+            "sample_interval",
+            interval,
+            sample_interval,
+            "of which `interval` is a multiple",
+        ),
+        (
+            "flush_interval",
+            flush_interval,
+            interval,
+            "that is a multiple of `interval`",
+        ),
+    ] {
+        if whole.as_secs() % part.as_secs() != 0 {
+            let wrong = if key == "sample_interval" {
+                part
+            } else {
+                whole
+            };
+            let found = format!("found {wrong:?} with an interval of {interval:?}");
+            section.report(key, &found, &format!("expected a time {of}"), None);
+            return;
+        }
+    }
+    config.interval = interval;
+    config.flush_interval = flush_interval;
+    for selected in &mut config.selection.families {
+        selected.interval = interval;
+        selected.sample_interval = sample_interval;
+    }
+}
+
 fn default() -> MetricsConfig {
     let all_but = |excluded: &[&str]| NameFilter::new(&["*"], excluded).unwrap_or_default();
     let sets = DIMENSION_SETS.iter().map(|set| {
         let names = set.iter();
         names.map(|name| (*name).to_owned()).collect()
     });
+    let families = FAMILIES.iter().map(|(_, family)| FamilySelection {
+        family: *family,
+        sample_interval: INTERVAL,
+        interval: INTERVAL,
+    });
     MetricsConfig {
         interval: INTERVAL,
-        namespace: catalog::namespace::HOST.to_owned(),
+        flush_interval: INTERVAL,
         selection: Selection {
-            families: FAMILIES.iter().map(|(_, family)| *family).collect(),
+            style: Style::Plimsoll,
+            families: families.collect(),
             mounts: MountFilter {
                 ignored_types: PSEUDO_TYPES.map(str::to_owned).to_vec(),
                 paths: all_but(&[]),
             },
             devices: all_but(&DEVICES_EXCLUDED),
             interfaces: all_but(&INTERFACES_EXCLUDED),
-            excluded: BTreeSet::new(),
         },
-        dimension_sets: sets.collect(),
+        shape: Shape {
+            namespace: catalog::namespace::HOST.to_owned(),
+            sets: sets.collect(),
+            per_instance: all_but(&[]),
+            ..Shape::default()
+        },
+        applications: Applications::default(),
+        series_per_metric_max: SERIES_PER_METRIC,
         waiting_datums_max: WAITING_DATUMS,
     }
 }
@@ -137,14 +192,15 @@ fn families(section: &mut Section<'_>, selection: &mut Selection) {
     if !written {
         return;
     }
-    selection.families.clear();
+    let all = std::mem::take(&mut selection.families);
     let words = || FAMILIES.iter().map(|(word, _)| *word);
     for name in names {
-        match FAMILIES.iter().find(|(word, _)| *word == name.value) {
-            Some((_, family)) if selection.families.contains(family) => {
+        let is_meant = |selected: &&FamilySelection| selected.family.name() == name.value;
+        match all.iter().find(is_meant) {
+            Some(selected) if selection.families.contains(selected) => {
                 section.reject(&name, "found twice", "expected each scraper once");
             }
-            Some((_, family)) => selection.families.push(*family),
+            Some(selected) => selection.families.push(*selected),
             None => {
                 let allowed: Vec<&str> = words().collect();
                 section.reject_near(
@@ -189,7 +245,8 @@ fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
     *sets = written;
 }
 
-fn excluded(section: &mut Section<'_>, excluded: &mut BTreeSet<String>) {
+/// Each excluded metric is a rule that drops it.
+fn excluded(section: &mut Section<'_>, rules: &mut Vec<MetricRule>) {
     let words = || {
         HOST_METRICS
             .iter()
@@ -198,7 +255,11 @@ fn excluded(section: &mut Section<'_>, excluded: &mut BTreeSet<String>) {
     };
     for name in section.take_strings("exclude_metrics") {
         if words().any(|word| word == name.value) {
-            excluded.insert(name.value);
+            rules.push(MetricRule {
+                names: NameFilter::new(&[&name.value], &[] as &[&str]).unwrap_or_default(),
+                drop: true,
+                ..MetricRule::default()
+            });
         } else {
             let found = format!("found \"{}\"", name.value);
             let expected = "expected the name of a metric of the reference";

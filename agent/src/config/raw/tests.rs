@@ -4,7 +4,7 @@ mod shaping;
 
 use std::collections::BTreeSet;
 
-use super::super::{Config, KEYS, LogsConfig, Placeholder, StartPosition};
+use super::super::{Config, KEYS, LogsConfig, Placeholder, StartPosition, resolution_seconds};
 use crate::scraper::Family;
 use std::time::Duration;
 
@@ -163,7 +163,7 @@ fn an_empty_file_measures_everything_and_follows_nothing() {
     let metrics = config.metrics.unwrap();
     assert_eq!(metrics.selection.families.len(), 9);
     assert_eq!(
-        (metrics.interval, metrics.resolution_seconds()),
+        (metrics.interval, resolution_seconds(metrics.interval)),
         (Duration::from_mins(1), 60)
     );
     assert!(!metrics.selection.interfaces.admits("lo"));
@@ -193,8 +193,10 @@ fn a_full_file_is_read_as_it_was_meant() {
     "#;
     let config = Config::from_text("agent.toml", text).unwrap();
     let metrics = config.metrics.unwrap();
-    assert_eq!(metrics.selection.families, [Family::Load]);
-    assert_eq!(metrics.resolution_seconds(), 1);
+    let families = metrics.selection.families.iter();
+    let families: Vec<Family> = families.map(|one| one.family).collect();
+    assert_eq!(families, [Family::Load]);
+    assert_eq!(resolution_seconds(metrics.interval), 1);
     assert!(metrics.selection.interfaces.admits("lo"));
     let value = |placeholder| (placeholder == Placeholder::InstanceId).then(|| "i-1".to_owned());
     let logs: LogsConfig = config.logs.unwrap().fill(value);

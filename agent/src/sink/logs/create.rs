@@ -74,6 +74,7 @@ fn is_of(error: &Error, name: &str) -> bool {
     match error {
         Error::Throttled { call, .. }
         | Error::Unavailable { call, .. }
+        | Error::Unreachable { call, .. }
         | Error::Denied { call, .. }
         | Error::NotFound { call, .. }
         | Error::Rejected { call, .. } => *call == name,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use plimsoll_aws::testing::{
     FakeMetrics, Faults, Faulty, denied, rejected, throttled, unavailable,
 };
-use plimsoll_aws::{Datum, DatumValue};
+use plimsoll_aws::{Datum, DatumValue, Series};
 use plimsoll_core::catalog::{LOAD_1, namespace};
 use plimsoll_core::clock::ManualClock;
 use tokio::task::JoinHandle;
@@ -50,11 +50,15 @@ fn bench(waiting_datums_max: usize) -> Bench {
 /// A batch of `values`, `minute` minutes after the start.
 fn batch(minute: u32, values: &[f64]) -> Vec<MetricBatch> {
     let datums = values.iter().map(|value| Datum {
-        metric: &LOAD_1,
-        dimensions: Arc::new([]),
+        series: Arc::new(Series {
+            name: Arc::from(LOAD_1.name),
+            unit: LOAD_1.unit,
+            dimensions: Arc::new([]),
+        }),
         time: START + MINUTE * minute,
         value: DatumValue::One(*value),
         resolution_seconds: 60,
+        additive: false,
     });
     vec![MetricBatch {
         namespace: Arc::from(namespace::HOST),
@@ -72,12 +76,7 @@ impl Bench {
 
 fn values(api: &FakeMetrics) -> Vec<f64> {
     let datums = api.datums().into_iter();
-    datums
-        .map(|datum| match datum.value {
-            DatumValue::One(value) => value,
-            DatumValue::Statistics { sum, .. } => sum,
-        })
-        .collect()
+    datums.map(|datum| datum.value.sum()).collect()
 }
 
 #[tokio::test(start_paused = true)]

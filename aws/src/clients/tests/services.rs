@@ -11,6 +11,7 @@ use plimsoll_core::clock::UnixMillis;
 use super::*;
 use crate::{
     CostApi, CostQuery, Datum, DatumValue, Error, LogBatch, LogsApi, MetricsApi, PutLogEventsBody,
+    Series,
 };
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -47,11 +48,15 @@ fn batch() -> LogBatch {
 fn datums() -> Vec<Datum> {
     let dimensions = [(Arc::from("InstanceId"), Arc::from("i-1"))];
     let datum = Datum {
-        metric: catalog::HOST_METRICS[0],
-        dimensions: Arc::from(dimensions),
+        series: Arc::new(Series {
+            name: Arc::from(catalog::HOST_METRICS[0].name),
+            unit: catalog::HOST_METRICS[0].unit,
+            dimensions: Arc::from(dimensions),
+        }),
         time: UnixMillis(1_795_524_360_500),
         value: DatumValue::One(1.5),
         resolution_seconds: 60,
+        additive: false,
     };
     let set = DatumValue::Statistics {
         count: 2.0,

@@ -1,0 +1,215 @@
+//! The series of one feed in one stretch of time.
+//!
+//! A source that meets the same series again and again looks it up once with [`Window::slot`] and
+//! keeps the slot; a slot is good in its own window only, which [`Window::generation`] names.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Distribution, Folded, OVERFLOW, SeriesGuard, Statistics};
+use crate::sample::{Labels, MetricName, Sample};
+
+/// Different members of a set that are told apart in one window; a larger set is told as this.
+const MEMBERS_MAX: usize = 100_000;
+
+/// How the values of a series become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum How {
+    /// Added up: a counter.
+    Sum,
+    /// The last one counts: a gauge.
+    Last,
+    /// Count, sum and extremes: a gauge that is looked at often.
+    Statistics,
+    /// Percentiles are wanted: a timer, a histogram.
+    Distribution,
+    /// How many different members came: a set.
+    Unique,
+}
+
+impl How {
+    /// Whether such values of two hosts, or of two times, are added up.
+    fn is_additive(self) -> bool {
+        matches!(self, Self::Sum)
+    }
+}
+
+/// What makes a series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SeriesKey {
+    /// The metric.
+    pub(crate) metric: MetricName,
+    /// Its own dimensions.
+    pub(crate) labels: Labels,
+    /// How its values become one.
+    pub(crate) how: How,
+}
+
+/// Where a series is in its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u32);
+
+/// Series and what came of them.
+#[derive(Debug)]
+pub(crate) struct Window {
+    guard: SeriesGuard,
+    slots: HashMap<SeriesKey, Slot>,
+    series: Vec<(SeriesKey, Gathering)>,
+    generation: u64,
+}
+
+/// What came of one series.
+#[derive(Debug)]
+enum Gathering {
+    Nothing,
+    Folded(Folded),
+    Members(HashSet<u64>),
+}
+
+impl Window {
+    /// An empty window that lets in as many series as `guard` allows.
+    #[must_use]
+    pub(crate) fn new(guard: SeriesGuard, generation: u64) -> Self {
+        Self {
+            guard,
+            slots: HashMap::new(),
+            series: Vec::new(),
+            generation,
+        }
+    }
+
+    /// Another for each window of an intake, so that slots of one are not used in another.
+    #[must_use]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The slot of a series. One too many for its metric shares the slot of the series whose only
+    /// own dimension is [`OVERFLOW`].
+    pub(crate) fn slot(&mut self, key: SeriesKey) -> Slot {
+        if let Some(slot) = self.slots.get(&key) {
+            return *slot;
+        }
+        let key = if self.guard.admits(&key) {
+            key
+        } else {
+            let labels = Labels::one(OVERFLOW, &std::sync::Arc::from("true"));
+            let key = SeriesKey { labels, ..key };
+            if let Some(slot) = self.slots.get(&key) {
+                return *slot;
+            }
+            key
+        };
+        // The guard bounds the number of series far below that.
+        let slot = Slot(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+        self.slots.insert(key.clone(), slot);
+        self.series.push((key, Gathering::Nothing));
+        slot
+    }
+
+    /// Adds `value`, `count` times. For [`How::Unique`] the bits of the value are the member.
+    pub(crate) fn add(&mut self, slot: Slot, value: f64, count: f64) {
+        let Some((key, gathering)) = self.series.get_mut(slot.0 as usize) else {
+            return;
+        };
+        gathering.add(key.how, value, count);
+    }
+
+    /// Adds a member to a set, by a hash of it.
+    pub(crate) fn add_member(&mut self, slot: Slot, hash: u64) {
+        let Some((_, gathering)) = self.series.get_mut(slot.0 as usize) else {
+            return;
+        };
+        if !matches!(gathering, Gathering::Members(_)) {
+            *gathering = Gathering::Members(HashSet::new());
+        }
+        if let Gathering::Members(members) = gathering
+            && members.len() < MEMBERS_MAX
+        {
+            members.insert(hash);
+        }
+    }
+
+    /// Adds a sample as it is.
+    pub(crate) fn add_sample(&mut self, sample: Sample) {
+        let how = match (&sample.value, sample.additive) {
+            (Folded::Distribution(_), _) => How::Distribution,
+            (_, true) => How::Sum,
+            _ => How::Statistics,
+        };
+        let slot = self.slot(SeriesKey {
+            metric: sample.metric,
+            labels: sample.labels,
+            how,
+        });
+        if let Some((_, gathering)) = self.series.get_mut(slot.0 as usize) {
+            gathering.merge(sample.value);
+        }
+    }
+
+    /// Takes what came, and begins anew. `overflowed` names the metrics that had too many series.
+    pub(crate) fn take(&mut self) -> (Vec<Sample>, Vec<String>) {
+        self.slots.clear();
+        let samples = std::mem::take(&mut self.series).into_iter();
+        let samples = samples.filter_map(|(key, gathering)| {
+            Some(Sample {
+                metric: key.metric,
+                labels: key.labels,
+                value: gathering.told()?,
+                additive: key.how.is_additive(),
+            })
+        });
+        (samples.collect(), self.guard.begin_anew())
+    }
+
+    /// Whether nothing came.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+}
+
+impl Gathering {
+    fn add(&mut self, how: How, value: f64, count: f64) {
+        let one = match how {
+            How::Sum => Folded::One(value * count),
+            How::Last | How::Unique => Folded::One(value),
+            How::Statistics => Folded::Statistics(Statistics {
+                count,
+                sum: value * count,
+                min: value,
+                max: value,
+            }),
+            How::Distribution => {
+                if let Self::Folded(Folded::Distribution(all)) = self {
+                    return all.add(value, count);
+                }
+                let mut all = Distribution::default();
+                all.add(value, count);
+                Folded::Distribution(Box::new(all))
+            }
+        };
+        match (how, &mut *self) {
+            (How::Sum, Self::Folded(Folded::One(sum))) => *sum += value * count,
+            (How::Statistics | How::Distribution, Self::Folded(all)) => all.merge(&one),
+            _ => *self = Self::Folded(one),
+        }
+    }
+
+    fn merge(&mut self, value: Folded) {
+        match self {
+            Self::Folded(all) => all.merge(&value),
+            _ => *self = Self::Folded(value),
+        }
+    }
+
+    fn told(self) -> Option<Folded> {
+        match self {
+            Self::Nothing => None,
+            Self::Folded(folded) => Some(folded),
+            Self::Members(members) => {
+                let count = u64::try_from(members.len()).unwrap_or(u64::MAX);
+                Some(Folded::One(crate::sample::as_value(count)))
+            }
+        }
+    }
+}
