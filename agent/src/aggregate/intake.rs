@@ -12,9 +12,9 @@ use plimsoll_core::clock::UnixMillis;
 use super::{SeriesGuard, Window};
 use crate::sample::Sample;
 
-/// Windows that may be open at once besides the present one. Values of more different times than
-/// that belong to the oldest open window, and are counted.
-const WINDOWS_MAX: usize = 16;
+/// Windows that may be open at once besides the present one: an hour of late values. Values of
+/// still other times are left out and counted, since no other window is right for them.
+const WINDOWS_MAX: usize = 60;
 
 /// A shared set of windows.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Windows {
     length: Duration,
     guard: SeriesGuard,
     open: BTreeMap<UnixMillis, Window>,
+    /// Where values go that have no window.
+    outside: Window,
     misplaced: u64,
     made: u64,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Gathered {
     pub(crate) windows: Vec<(UnixMillis, Vec<Sample>)>,
     /// Metrics that had more series than they may.
     pub(crate) overflowed: Vec<String>,
-    /// Values that found no window of their time.
+    /// How often there was no window for the time of a burst of values.
     pub(crate) misplaced: u64,
 }
 
@@ -50,6 +52,7 @@ impl Intake {
     pub(crate) fn new(length: Duration, guard: SeriesGuard) -> Self {
         Self(Arc::new(Mutex::new(Windows {
             length,
+            outside: Window::new(guard.clone(), 0),
             guard,
             open: BTreeMap::new(),
             misplaced: 0,
@@ -78,10 +81,10 @@ impl Intake {
 impl Windows {
     /// The window that `time` belongs to.
     pub(crate) fn window(&mut self, time: UnixMillis) -> &mut Window {
-        let mut begin = time.align_down(self.length);
+        let begin = time.align_down(self.length);
         if !self.open.contains_key(&begin) && self.open.len() > WINDOWS_MAX {
             self.misplaced += 1;
-            begin = self.open.keys().next().copied().unwrap_or(begin);
+            return &mut self.outside;
         }
         let (guard, made) = (&self.guard, &mut self.made);
         self.open.entry(begin).or_insert_with(|| {
@@ -95,6 +98,7 @@ impl Windows {
             misplaced: std::mem::take(&mut self.misplaced),
             ..Gathered::default()
         };
+        drop(self.outside.take());
         let length = self.length;
         let over = |begin: &UnixMillis| all || *begin + length <= now;
         let ended: Vec<UnixMillis> = self.open.keys().copied().filter(over).collect();
@@ -107,5 +111,68 @@ impl Windows {
             gathered.overflowed.extend(overflowed);
         }
         gathered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{How, SeriesKey};
+    use crate::sample::{GivenMetric, Labels};
+    use plimsoll_core::catalog::Unit;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn add(intake: &Intake, time: i64) {
+        let mut windows = intake.hold();
+        let window = windows.window(UnixMillis(time));
+        let slot = window.slot(SeriesKey {
+            metric: GivenMetric::new("hits", Unit::Count).into(),
+            labels: Labels::default(),
+            how: How::Sum,
+        });
+        window.add(slot, 1.0, 1.0);
+    }
+
+    fn begins(gathered: &Gathered) -> Vec<(i64, f64)> {
+        let windows = gathered.windows.iter();
+        windows
+            .map(|(begin, samples)| (begin.0, samples[0].number()))
+            .collect()
+    }
+
+    #[test]
+    fn only_windows_that_are_over_are_taken_and_each_has_its_own_time() {
+        let intake = Intake::new(MINUTE, SeriesGuard::new(10, 10));
+        for time in [59_999, 60_000, 119_999, 120_000] {
+            add(&intake, time);
+        }
+        let taken = intake.take(UnixMillis(120_000), false);
+        assert_eq!(begins(&taken), [(0, 1.0), (60_000, 2.0)]);
+        let rest = intake.take(UnixMillis(120_001), true);
+        assert_eq!(begins(&rest), [(120_000, 1.0)]);
+    }
+
+    #[test]
+    fn times_that_are_too_many_are_left_out_and_counted() {
+        let intake = Intake::new(MINUTE, SeriesGuard::new(10, 10));
+        for minute in 0..70 {
+            add(&intake, minute * 60_000);
+        }
+        let taken = intake.take(UnixMillis(0), true);
+        assert_eq!(taken.windows.len(), WINDOWS_MAX + 1);
+        assert_eq!(taken.misplaced, 70 - 61);
+        assert!(begins(&taken).iter().all(|(_, sum)| *sum <= 1.0));
+    }
+
+    #[test]
+    fn a_slot_is_told_apart_from_one_of_another_window() {
+        let intake = Intake::new(MINUTE, SeriesGuard::new(10, 10));
+        let of = |time| intake.hold().window(UnixMillis(time)).generation();
+        assert_eq!(of(0), of(1));
+        assert_ne!(of(0), of(60_000));
+        let before = of(0);
+        drop(intake.take(UnixMillis(0), true));
+        assert_ne!(before, of(0));
     }
 }

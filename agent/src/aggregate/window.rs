@@ -213,3 +213,71 @@ impl Gathering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::GivenMetric;
+    use plimsoll_core::catalog::Unit;
+
+    fn key(name: &str, tag: &str, how: How) -> SeriesKey {
+        SeriesKey {
+            metric: GivenMetric::new(name, Unit::None).into(),
+            labels: Labels::one("tag", &std::sync::Arc::from(tag)),
+            how,
+        }
+    }
+
+    fn told(window: &mut Window) -> Vec<String> {
+        let (samples, _) = window.take();
+        let told = samples.iter().map(|sample| {
+            let all = sample.value.statistics();
+            let (count, sum, max) = (all.count, all.sum, all.max);
+            let label = sample.label().unwrap_or_default();
+            format!("{} {label} n={count} sum={sum} max={max}", sample.name())
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn each_kind_folds_its_values_in_its_own_way() {
+        let mut window = Window::new(SeriesGuard::new(10, 100), 1);
+        for how in [How::Sum, How::Last, How::Statistics, How::Distribution] {
+            let slot = window.slot(key(&format!("{how:?}"), "a", how));
+            for (value, count) in [(1.0, 2.0), (4.0, 1.0), (3.0, 1.0)] {
+                window.add(slot, value, count);
+            }
+        }
+        let slot = window.slot(key("Unique", "a", How::Unique));
+        for member in [7, 8, 7] {
+            window.add_member(slot, member);
+        }
+        window.slot(key("silent", "a", How::Sum));
+        assert_eq!(
+            told(&mut window),
+            [
+                "Sum a n=1 sum=9 max=9",
+                "Last a n=1 sum=3 max=3",
+                "Statistics a n=4 sum=9 max=4",
+                "Distribution a n=4 sum=9 max=4",
+                "Unique a n=1 sum=2 max=2",
+            ]
+        );
+    }
+
+    #[test]
+    fn series_beyond_the_guard_are_told_as_one_and_nothing_of_them_is_lost() {
+        let mut window = Window::new(SeriesGuard::new(2, 100), 1);
+        for (tag, value) in [("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0), ("a", 5.0)] {
+            let slot = window.slot(key("hits", tag, How::Sum));
+            window.add(slot, value, 1.0);
+        }
+        let slot = window.slot(key("other", "a", How::Sum));
+        window.add(slot, 1.0, 1.0);
+        let (samples, overflowed) = window.take();
+        assert_eq!(overflowed, ["hits"]);
+        let sums: Vec<f64> = samples.iter().map(Sample::number).collect();
+        assert_eq!(sums, [6.0, 2.0, 7.0, 1.0]);
+        assert_eq!(samples[2].labels, Labels::one(OVERFLOW, &"true".into()));
+    }
+}

@@ -61,8 +61,10 @@ pub(crate) struct MetricBatcher {
     known: HashMap<(Feed, MetricName, Labels), Made>,
 }
 
+/// A namespace and a series in it.
+type SeriesPlace = (Arc<str>, Arc<Series>);
 /// The series that one series of a source becomes.
-type Made = Arc<[(Arc<str>, Arc<Series>)]>;
+type Made = Arc<[SeriesPlace]>;
 
 impl MetricBatcher {
     /// A batcher for this host.
@@ -88,32 +90,21 @@ impl MetricBatcher {
 
     /// The datums of a tick, in the order of its samples, and what cannot be sent.
     pub(crate) fn datums(&mut self, tick: Tick) -> (Vec<Placed>, Vec<Unfit>) {
-        let mut places: HashMap<(Arc<str>, Arc<Series>), usize> = HashMap::new();
-        let mut folded: Vec<(Arc<str>, Arc<Series>, Entry)> = Vec::new();
+        let mut folded = Folding::default();
         for sample in tick.samples {
+            let series = self.series_of(tick.feed, &sample);
             let entry = Entry {
                 high_resolution: high_resolution(&sample) || tick.resolution_seconds == 1,
                 additive: sample.additive,
-                labels: sample.labels.clone(),
-                value: sample.value.clone(),
+                labels: sample.labels,
+                value: sample.value,
             };
-            for (namespace, series) in self.series_of(tick.feed, &sample).iter() {
-                let key = (Arc::clone(namespace), Arc::clone(series));
-                match places.get(&key) {
-                    Some(place) => {
-                        if let Some((_, _, there)) = folded.get_mut(*place) {
-                            there.value.merge(&entry.value);
-                        }
-                    }
-                    None => {
-                        places.insert(key.clone(), folded.len());
-                        folded.push((key.0, key.1, entry.clone()));
-                    }
-                }
+            for key in series.iter() {
+                folded.add(key, &entry);
             }
         }
-        let (mut placed, mut unfit) = (Vec::with_capacity(folded.len()), Vec::new());
-        for (namespace, series, entry) in folded {
+        let (mut fit, mut unfit) = (Vec::with_capacity(folded.entries.len()), Vec::new());
+        for ((namespace, series), entry) in folded.entries {
             for value in entry.value.datum_values() {
                 let datum = Datum {
                     series: Arc::clone(&series),
@@ -123,7 +114,7 @@ impl MetricBatcher {
                     additive: entry.additive,
                 };
                 match check(&namespace, &datum) {
-                    Ok(()) => placed.push(Placed {
+                    Ok(()) => fit.push(Placed {
                         namespace: Arc::clone(&namespace),
                         datum,
                     }),
@@ -135,7 +126,7 @@ impl MetricBatcher {
                 }
             }
         }
-        (placed, unfit)
+        (fit, unfit)
     }
 
     fn series_of(&mut self, feed: Feed, sample: &Sample) -> Made {
@@ -159,6 +150,25 @@ struct Entry {
     additive: bool,
     labels: Labels,
     value: Folded,
+}
+
+/// What each series of a tick says, in the order in which they came.
+#[derive(Debug, Default)]
+struct Folding {
+    places: HashMap<SeriesPlace, usize>,
+    entries: Vec<(SeriesPlace, Entry)>,
+}
+
+impl Folding {
+    fn add(&mut self, key: &SeriesPlace, entry: &Entry) {
+        let there = self.places.get(key).copied();
+        if let Some((_, there)) = there.and_then(|place| self.entries.get_mut(place)) {
+            there.value.merge(&entry.value);
+        } else {
+            self.places.insert(key.clone(), self.entries.len());
+            self.entries.push((key.clone(), entry.clone()));
+        }
+    }
 }
 
 fn high_resolution(sample: &Sample) -> bool {

@@ -159,6 +159,32 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The time that a datum stands for, aligned to the clock. Below a minute, metrics are stored at a resolution of one second, and more calls are made unless `flush_interval` says otherwise: at 1s, 2.6 million PutMetricData requests a month.";
     "metrics.namespace", "name, up to 255 characters", "`\"Plimsoll/Host\"`",
         "The namespace of the host's and the agent's metrics, such as `CWAgent` for dashboards that exist.";
+    "metrics.append_dimensions", "table of strings, up to 30", "none",
+        "Dimensions with the same value on every series: text, or placeholders as in `logs.file.stream` such as `{tag:Role}`, `{az}` or `${NAME}`. One whose value is not known on this host is left out. A dimension that the metric has itself is not replaced.";
+    "metrics.aggregation_dimensions", "list of up to 32 lists of names", "none",
+        "One more series per list for every metric that has all of these dimensions and others: its own (`path`, `interface`, a tag), those of `dimensions` and `append_dimensions`. Its values are those of all series that it sums up, so the average, the extremes and the sum are right. `[]` is the metric without any dimension. Lists without a dimension of the instance are shared by the fleet and paid once.";
+    "metrics.per_instance", "list of names of metrics, with `*` and `?`", "`[\"*\"]`",
+        "Which metrics have series of this instance alone, that is in the lists of `dimensions` with `InstanceId`, `Host` or `host`. What is only looked at as a whole (a group, a zone, a type of instance) need not be paid for each instance: `[]` makes the price independent of the size of the fleet. On a host where all other lists are unknown, every metric is told per instance.";
+    "metrics.series_per_metric", "whole number, 1 to 10000", "`500`",
+        "Series that one metric may have in an interval on this host. What is beyond is told as one series with the only dimension `overflow` = `true`, and counted as `series_overflowed` in the agent's problems: a tag with a new value each time does not become a bill.";
+    "metrics.rule.match", "list of names of metrics, with `*` and `?`", "required",
+        "In a table `[[metrics.rule]]`: which metrics it is about, by their names before any rule. Several rules may be about one metric; of `rename` and `unit` the last one counts.";
+    "metrics.rule.rename", "name, up to 255 characters", "none", "The name that CloudWatch gets.";
+    "metrics.rule.unit", "one of the units of CloudWatch such as `Percent` or `Kilobytes/Second`", "the metric's own",
+        "The unit that CloudWatch gets. The value is not converted.";
+    "metrics.rule.drop", "`true` or `false`", "`false`", "Whether the metric is left out.";
+    "metrics.rule.drop_original", "`true` or `false`", "`false`",
+        "Whether the metric is told by `aggregation_dimensions` only.";
+    "metrics.<source>.interval", "duration in whole seconds, 1s to 1h", "`metrics.interval`",
+        "In the table of any scraper (`[metrics.cpu]`) or other source of metrics (`[metrics.statsd]`): the time that its datums stand for.";
+    "metrics.<source>.sample_interval", "duration in whole seconds, 1s to 1h", "`metrics.sample_interval`",
+        "How often this scraper looks at the host. Scrapers only.";
+    "metrics.<source>.namespace", "name, up to 255 characters", "`metrics.namespace`",
+        "Its namespace. Each namespace is a PutMetricData call of its own.";
+    "metrics.<source>.measurements", "list of names of metrics, with `*` and `?`", "all of them",
+        "What it tells; all else that it could tell is left out and not paid for.";
+    "metrics.<source>.append_dimensions", "table of strings, up to 30", "none",
+        "Dimensions on all of its series, as `metrics.append_dimensions`, which it goes before.";
     "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`", "all of them",
         "The families that are measured. An empty list switches metrics off.";
     "metrics.dimensions", "list of 1 to 8 lists of names", "`[[\"InstanceId\"], [\"AutoScalingGroupName\"], [\"AutoScalingGroupName\", \"AvailabilityZone\"]]`",

@@ -7,6 +7,7 @@ mod framing;
 mod journald;
 mod logs;
 mod metrics;
+mod shape;
 mod shaping;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_aws::limits::metrics as limits;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
@@ -147,13 +148,12 @@ impl Teller {
             one.is_some_and(|one| is_multiple(time, one.sample_interval))
         };
         for (family, samples) in self.scrapers.scrape(is_due).await {
-            match self.folding.get_mut(&family) {
-                Some(window) => samples.into_iter().for_each(|one| window.add_sample(one)),
-                None => {
-                    let interval = self.families.get(&family).map(|one| one.interval);
-                    let resolution = resolution_seconds(interval.unwrap_or(self.tick));
-                    self.place(Feed::Host(family), time, resolution, samples);
-                }
+            if let Some(window) = self.folding.get_mut(&family) {
+                samples.into_iter().for_each(|one| window.add_sample(one));
+            } else {
+                let interval = self.families.get(&family).map(|one| one.interval);
+                let resolution = resolution_seconds(interval.unwrap_or(self.tick));
+                self.place(Feed::Host(family), time, resolution, samples);
             }
         }
         self.fold_ended(time, false);
@@ -197,7 +197,14 @@ impl Teller {
             }
             let interval = self.interval_of.get(&feed).copied();
             let resolution = resolution_seconds(interval.unwrap_or(self.tick));
+            let (oldest, newest) = (time - limits::AGE_MAX, time + limits::FUTURE_MAX);
             for (begin, samples) in gathered.windows {
+                if begin < oldest || begin > newest {
+                    // An application's clock, or its unit of time, is wrong.
+                    let count = u64::try_from(samples.len()).unwrap_or(u64::MAX);
+                    self.health.datums_dropped.add("time_out_of_range", count);
+                    continue;
+                }
                 self.place(feed, begin, resolution, samples);
             }
         }

@@ -67,6 +67,7 @@ struct Bench {
     host: watch::Sender<Host>,
     trigger: plimsoll_core::shutdown::Trigger,
     road: JoinHandle<()>,
+    intakes: Intakes,
     root: tempfile::TempDir,
 }
 
@@ -84,13 +85,14 @@ fn bench(text: &str, mode: Mode) -> Bench {
         ..Host::default()
     });
     let (trigger, shutdown) = channel();
+    let intakes = Intakes::default();
     let world = World {
         api: Arc::new(api.clone()),
         root: HostRoot::at(root.path()),
         clock: Arc::new(PacedClock(Instant::now())),
         health: Arc::clone(&health),
         host: known,
-        intakes: Intakes::default(),
+        intakes: intakes.clone(),
         seed: 7,
         shutdown,
         drain_max: Duration::from_secs(5),
@@ -100,6 +102,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         api,
         health,
         host,
+        intakes,
         trigger,
         root,
     }
@@ -217,4 +220,63 @@ async fn an_outage_shorter_than_the_queue_loses_nothing() {
     bench.road.await.unwrap();
     assert_eq!(find(&bench.api.datums(), "load_1").len(), 30);
     assert_eq!(bench.health.datums_dropped.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frequent_looks_are_folded_into_one_datum_and_one_call_a_minute() {
+    let text =
+        "[metrics]\nsample_interval = \"1s\"\nscrapers = [\"load\"]\ndimensions = [[\"Host\"]]\n";
+    let bench = bench(text, Mode::Follow);
+    // The minute that the start falls into, and three whole ones.
+    sleep(Duration::from_secs(240)).await;
+    let calls = bench.api.puts();
+    let datums = bench.api.datums();
+    let told: Vec<(i64, f64)> = find(&datums, "load_1")
+        .iter()
+        .map(|datum| {
+            let plimsoll_aws::DatumValue::Statistics { count, .. } = datum.value else {
+                panic!("{datum:?}");
+            };
+            assert_eq!(datum.resolution_seconds, 60);
+            ((datum.time.0 - EPOCH.0) / 1000, count)
+        })
+        .collect();
+    // The epoch is seven seconds into a minute; an interval is told by its beginning.
+    assert_eq!(told[..3], [(-7, 53.0), (53, 60.0), (113, 60.0)]);
+    assert_eq!(calls, told.len(), "one call for each minute");
+    bench.trigger.request();
+    bench.road.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_applications_hand_in_is_told_with_the_minute_it_came_in() {
+    use crate::aggregate::{How, SeriesKey};
+    use crate::sample::{Feed, GivenMetric, Labels};
+    let text = "[metrics]\nscrapers = [\"load\"]\ndimensions = [[\"Host\"]]\n";
+    let bench = bench(text, Mode::Follow);
+    let add = |after: u64| {
+        let mut windows = bench.intakes.of(Feed::Statsd).unwrap().hold();
+        let window = windows.window(EPOCH + Duration::from_secs(after));
+        let slot = window.slot(SeriesKey {
+            metric: GivenMetric::new("orders", plimsoll_core::catalog::Unit::None).into(),
+            labels: Labels::one("shop", &Arc::from("a")),
+            how: How::Sum,
+        });
+        window.add(slot, 2.0, 1.0);
+    };
+    for after in [0, 1, 60, 3 * 3600, 400 * 24 * 3600] {
+        add(after);
+    }
+    sleep(Duration::from_secs(70)).await;
+    bench.trigger.request();
+    bench.road.await.unwrap();
+    let datums = bench.api.datums();
+    let told: Vec<(i64, f64)> = find(&datums, "orders")
+        .iter()
+        .map(|datum| ((datum.time.0 - EPOCH.0) / 1000, datum.value.sum()))
+        .collect();
+    assert_eq!(told, [(-7, 4.0), (53, 2.0)]);
+    assert_eq!(dimensions(find(&datums, "orders")[0]), "Host=web,shop=a");
+    let dropped = bench.health.datums_dropped.snapshot();
+    assert_eq!(dropped, [("time_out_of_range", 2)], "clocks that are wrong");
 }

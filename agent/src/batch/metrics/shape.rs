@@ -48,7 +48,7 @@ impl Shape {
             has_shared_set: false,
             shape: self.clone(),
         };
-        resolved.append = resolved.fill(&self.append, host);
+        resolved.append = fill(&self.append, host);
         let feeds = self.append_of.iter();
         resolved.append_of = feeds
             .map(|(feed, append)| (*feed, fill(append, host)))
@@ -79,10 +79,6 @@ impl Resolved {
     /// Whether there is any list left.
     pub(crate) fn is_known(&self) -> bool {
         !self.sets.is_empty() || self.shape.sets.is_empty()
-    }
-
-    fn fill(&self, append: &[(String, Template)], host: &Host) -> Dimensions {
-        fill(append, host)
     }
 
     fn set(&mut self, names: &[String], host: &Host) -> Option<Set> {

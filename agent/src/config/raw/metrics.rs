@@ -7,15 +7,16 @@ use plimsoll_aws::limits;
 use plimsoll_core::catalog::{self, AGENT_METRICS, HOST_METRICS};
 use plimsoll_core::config::{Field, Section, nearest};
 
-use super::super::{Applications, MetricRule, MetricsConfig, Shape};
+use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape};
+use super::shape;
 use crate::identity::DIMENSIONS;
 use crate::scraper::{
-    FAMILIES, FamilySelection, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style,
+    FAMILIES, Family, FamilySelection, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style,
 };
 
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
-const INTERVAL_MIN: Duration = Duration::from_secs(1);
-const INTERVAL_MAX: Duration = Duration::from_hours(1);
+pub(super) const INTERVAL_MIN: Duration = Duration::from_secs(1);
+pub(super) const INTERVAL_MAX: Duration = Duration::from_hours(1);
 /// About six hours of the default metrics at the default interval, and 2 MiB.
 pub(crate) const WAITING_DATUMS: usize = 20_000;
 /// One call's worth.
@@ -62,71 +63,47 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     {
         config.waiting_datums_max = usize::try_from(datums).unwrap_or(WAITING_DATUMS);
     }
-    if let Some(mut disk) = section.take_section("disk") {
-        if disk.keys().any(|key| key == "ignore_types") {
-            let types = disk.take_strings("ignore_types").into_iter();
-            config.selection.mounts.ignored_types = types.map(|kind| kind.value).collect();
-        } else {
-            disk.take_strings("ignore_types");
+    shape::read(&mut section, &mut config);
+    for (name, family) in FAMILIES {
+        if let Some(mut table) = section.take_section(name) {
+            shape::common(&mut table, Feed::Host(family), &mut config);
+            of_family(&mut table, family, &mut config.selection);
+            table.finish();
         }
-        config.selection.mounts.paths = filter(&mut disk, &[]);
-        disk.finish();
-    }
-    if let Some(mut diskio) = section.take_section("diskio") {
-        config.selection.devices = filter(&mut diskio, &DEVICES_EXCLUDED);
-        diskio.finish();
-    }
-    if let Some(mut net) = section.take_section("net") {
-        config.selection.interfaces = filter(&mut net, &INTERFACES_EXCLUDED);
-        net.finish();
     }
     section.finish();
     (!config.selection.families.is_empty()).then_some(config)
 }
 
-/// The three times of the road, each a multiple of the one before.
-fn intervals(section: &mut Section<'_>, config: &mut MetricsConfig) {
-    let mut take = |key, default| {
-        let Some(found) = section.take_duration(key, INTERVAL_MIN..=INTERVAL_MAX) else {
-            return default;
-        };
-        if found.subsec_millis() == 0 {
-            return found;
-        }
-        let expected = "expected whole seconds, the finest that CloudWatch stores";
-        section.report(key, &format!("found {found:?}"), expected, None);
-        default
-    };
-    let interval = take("interval", config.interval);
-    let sample_interval = take("sample_interval", interval);
-    let flush_interval = take("flush_interval", interval);
-    for (key, whole, part, of) in [
-        (
-            "sample_interval",
-            interval,
-            sample_interval,
-            "of which `interval` is a multiple",
-        ),
-        (
-            "flush_interval",
-            flush_interval,
-            interval,
-            "that is a multiple of `interval`",
-        ),
-    ] {
-        if whole.as_secs() % part.as_secs() != 0 {
-            let wrong = if key == "sample_interval" {
-                part
+/// What the table of one scraper says besides what all of them say.
+fn of_family(table: &mut Section<'_>, family: Family, selection: &mut Selection) {
+    match family {
+        Family::Disk => {
+            if table.keys().any(|key| key == "ignore_types") {
+                let types = table.take_strings("ignore_types").into_iter();
+                selection.mounts.ignored_types = types.map(|kind| kind.value).collect();
             } else {
-                whole
-            };
-            let found = format!("found {wrong:?} with an interval of {interval:?}");
-            section.report(key, &found, &format!("expected a time {of}"), None);
-            return;
+                table.take_strings("ignore_types");
+            }
+            selection.mounts.paths = filter(table, &[]);
         }
+        Family::DiskIo => selection.devices = filter(table, &DEVICES_EXCLUDED),
+        Family::Net => selection.interfaces = filter(table, &INTERFACES_EXCLUDED),
+        _ => {}
+    }
+}
+
+/// The three times of the road.
+fn intervals(section: &mut Section<'_>, config: &mut MetricsConfig) {
+    let interval = shape::seconds(section, "interval").unwrap_or(config.interval);
+    let sample_interval = shape::seconds(section, "sample_interval").unwrap_or(interval);
+    if !shape::is_multiple(interval, sample_interval) {
+        let found = format!("found {sample_interval:?} with an interval of {interval:?}");
+        let expected = "expected a time of which `interval` is a multiple";
+        section.report("sample_interval", &found, expected, None);
     }
     config.interval = interval;
-    config.flush_interval = flush_interval;
+    config.flush_interval = shape::seconds(section, "flush_interval").unwrap_or(interval);
     for selected in &mut config.selection.families {
         selected.interval = interval;
         selected.sample_interval = sample_interval;
@@ -170,7 +147,7 @@ fn default() -> MetricsConfig {
 }
 
 /// Source: CloudWatch API reference, PutMetricData, `Namespace`.
-fn is_namespace(section: &Section<'_>, name: &Field<String>) -> bool {
+pub(super) fn is_namespace(section: &Section<'_>, name: &Field<String>) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
     let good = name.value.len() <= limits::metrics::NAME_MAX
         && name.value.chars().all(allowed)
@@ -226,7 +203,7 @@ fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
         section.report(KEY, &found, &expected, None);
     }
     for name in written.iter().flatten() {
-        if !DIMENSIONS.contains(&name.as_str()) {
+        if !DIMENSIONS.contains(&name.trim_end_matches('?')) {
             section.report(
                 KEY,
                 &format!("found \"{name}\""),
@@ -281,7 +258,8 @@ fn filter(section: &mut Section<'_>, excluded_by_default: &[&str]) -> NameFilter
     NameFilter::new(&include, &exclude).unwrap_or_default()
 }
 
-fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+/// The patterns of a list of names.
+pub(super) fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
     let mut patterns = Vec::new();
     for pattern in section.take_strings(key) {
         match NameFilter::new(&[&pattern.value], &[] as &[&str]) {

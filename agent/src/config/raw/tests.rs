@@ -1,11 +1,12 @@
 //! What is taken, what is refused, and how it is told.
 
+mod shape;
 mod shaping;
 
 use std::collections::BTreeSet;
 
 use super::super::{Config, KEYS, LogsConfig, Placeholder, StartPosition, resolution_seconds};
-use crate::scraper::Family;
+use crate::scraper::{FAMILIES, Family};
 use std::time::Duration;
 
 fn problems(text: &str) -> Vec<String> {
@@ -211,6 +212,17 @@ fn a_full_file_is_read_as_it_was_meant() {
 }
 
 /// The keys that the reader asked for in each table, told by its own complaint about a strange one.
+/// Sources of metrics besides the scrapers that have a table in `[metrics]`.
+const SOURCES: [&str; 0] = [];
+/// What the table of every source may say.
+const COMMON: [&str; 5] = [
+    "interval",
+    "sample_interval",
+    "namespace",
+    "measurements",
+    "append_dimensions",
+];
+
 fn keys_of_the_reader() -> BTreeSet<String> {
     let tables = [
         ("", "zzz = 1\n"),
@@ -240,13 +252,19 @@ fn keys_of_the_reader() -> BTreeSet<String> {
             "[[logs.journald]]\ngroup = \"g\"\nzzz = 1\n",
         ),
         ("metrics", "[metrics]\nzzz = 1\n"),
-        ("metrics.disk", "[metrics.disk]\nzzz = 1\n"),
-        ("metrics.diskio", "[metrics.diskio]\nzzz = 1\n"),
-        ("metrics.net", "[metrics.net]\nzzz = 1\n"),
+        ("metrics.rule", "[[metrics.rule]]\nzzz = 1\n"),
     ];
+    let tables = tables.map(|(table, text)| (table.to_owned(), text.to_owned()));
+    // Every scraper and every other source of metrics has a table.
+    let sources = FAMILIES.iter().map(|(name, _)| *name).chain(SOURCES);
+    let sources = sources.map(|name| {
+        let table = format!("metrics.{name}");
+        let text = format!("[{table}]\nzzz = 1\n");
+        (table, text)
+    });
     let mut keys = BTreeSet::new();
-    for (table, text) in tables {
-        let told = problems(text);
+    for (table, text) in tables.into_iter().chain(sources) {
+        let told = problems(&text);
         let line = told
             .iter()
             .find(|line| line.contains("zzz: unknown key"))
@@ -254,9 +272,19 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         let (_, allowed) = line.split_once("allowed here: ").unwrap();
         let allowed = allowed.split(';').next().unwrap().split(", ");
         let dot = if table.is_empty() { "" } else { "." };
-        keys.extend(allowed.map(|key| format!("{table}{dot}{key}")));
+        keys.extend(allowed.map(|key| match table.strip_prefix("metrics.") {
+            Some(source) if source != "rule" && COMMON.contains(&key) => {
+                format!("metrics.<source>.{key}")
+            }
+            _ => format!("{table}{dot}{key}"),
+        }));
     }
-    // A table is not a key of its own.
+    keys.retain(|key| {
+        !FAMILIES
+            .iter()
+            .any(|(name, _)| *key == format!("metrics.{name}"))
+    });
+    // A table is not a key of its own, also if it has no keys but the common ones.
     let all = keys.clone();
     keys.retain(|key| {
         !all.iter()
