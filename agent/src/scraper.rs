@@ -5,21 +5,28 @@
 //! is counted, told once, and the others go on.
 
 mod cpu;
+mod credits;
+mod cwagent;
 mod disk;
 mod diskio;
 mod filter;
+mod kernel;
 mod load;
 mod memory;
 mod net;
+mod netstat;
 mod own;
+mod pressure;
 mod probe;
 mod processes;
 mod rate;
 #[cfg(test)]
 mod referee;
 mod snapshot;
+mod sockets;
 #[cfg(test)]
 mod testing;
+mod trend;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -37,6 +44,9 @@ use crate::sample::Sample;
 use probe::Probe;
 pub(crate) use probe::STUCK_MAX;
 use snapshot::{Input, Snapshot};
+
+/// Room for the samples of a family, so that few have to grow.
+const SAMPLES_USUAL: usize = 16;
 
 /// Turns a snapshot into samples of one family.
 pub(crate) trait Scraper: Send + Sync {
@@ -65,10 +75,24 @@ pub enum Family {
     Processes,
     /// The agent about itself.
     Agent,
+    /// Time lost to waiting.
+    Pressure,
+    /// How TCP fares.
+    Netstat,
+    /// Processes killed for lack of memory.
+    Oom,
+    /// Tables of the kernel that may fill up.
+    Limits,
+    /// The clock, and who corrects it.
+    Clock,
+    /// CPU credits of burstable types.
+    Credits,
+    /// Threads that wait for their turn.
+    Scheduler,
 }
 
 /// Every family with its name in the configuration.
-pub const FAMILIES: [(&str, Family); 9] = [
+pub const FAMILIES: [(&str, Family); 16] = [
     ("cpu", Family::Cpu),
     ("memory", Family::Memory),
     ("swap", Family::Swap),
@@ -78,7 +102,17 @@ pub const FAMILIES: [(&str, Family); 9] = [
     ("net", Family::Net),
     ("processes", Family::Processes),
     ("agent", Family::Agent),
+    ("pressure", Family::Pressure),
+    ("netstat", Family::Netstat),
+    ("oom", Family::Oom),
+    ("limits", Family::Limits),
+    ("clock", Family::Clock),
+    ("credits", Family::Credits),
+    ("scheduler", Family::Scheduler),
 ];
+/// Families that are measured only when they are asked for, because what they tell is seen in others
+/// already and each series is paid for. See the file of each.
+pub const OFF_BY_DEFAULT: [Family; 1] = [Family::Scheduler];
 
 impl Family {
     /// Its name in the configuration.
@@ -90,9 +124,14 @@ impl Family {
             .map_or("", |(name, _)| name)
     }
 
-    fn inputs(self) -> &'static [Input] {
+    fn inputs(self, style: Style) -> &'static [Input] {
+        if style == Style::CloudWatchAgent
+            && let Some(inputs) = cwagent::inputs(self)
+        {
+            return inputs;
+        }
         match self {
-            Self::Cpu => &[Input::Stat],
+            Self::Cpu | Self::Credits | Self::Scheduler => &[Input::Stat],
             Self::Memory | Self::Swap => &[Input::Meminfo],
             Self::Load => &[Input::Loadavg, Input::Stat],
             Self::Disk => &[Input::Mounts],
@@ -100,6 +139,11 @@ impl Family {
             Self::Net => &[Input::NetDev],
             Self::Processes => &[Input::Processes],
             Self::Agent => &[Input::SelfStat, Input::SelfStatus],
+            Self::Pressure => &[Input::PressureCpu, Input::PressureMemory, Input::PressureIo],
+            Self::Netstat => &[Input::Snmp, Input::Netstat, Input::Sockstat],
+            Self::Oom => &[Input::Vmstat],
+            Self::Limits => &[Input::FileNr, Input::ConntrackCount, Input::ConntrackMax],
+            Self::Clock => &[Input::Clock],
         }
     }
 }
@@ -139,6 +183,28 @@ pub struct Selection {
     pub devices: NameFilter,
     /// Which interfaces `net` tells.
     pub interfaces: NameFilter,
+    /// Which processors `cpu` tells in the style of the amazon-cloudwatch-agent.
+    pub cpu: CpuSelection,
+    /// Whether `pressure` also tells when all tasks waited.
+    pub pressure_full: bool,
+}
+
+/// Which processors are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuSelection {
+    /// All of them together.
+    pub total: bool,
+    /// Each of them.
+    pub per_core: bool,
+}
+
+impl Default for CpuSelection {
+    fn default() -> Self {
+        Self {
+            total: true,
+            per_core: false,
+        }
+    }
 }
 
 /// Why a family could not be told.
@@ -182,12 +248,43 @@ impl ScrapeError {
     }
 }
 
+/// The scraper of a family in the style that was asked for.
+fn scraper(family: Family, selection: &Selection, health: &Arc<Health>) -> Box<dyn Scraper> {
+    if selection.style == Style::CloudWatchAgent
+        && let Some(scraper) = cwagent::scraper(family, selection)
+    {
+        return scraper;
+    }
+    match family {
+        Family::Cpu => Box::new(cpu::Cpu::default()),
+        Family::Memory => Box::new(memory::Memory),
+        Family::Swap => Box::new(memory::Swap),
+        Family::Load => Box::new(load::Load),
+        Family::Disk => Box::new(disk::Disk::default()),
+        Family::DiskIo => Box::new(diskio::DiskIo::new(selection.devices.clone())),
+        Family::Net => Box::new(net::Net::new(selection.interfaces.clone())),
+        Family::Processes => Box::new(processes::Processes),
+        Family::Agent => Box::new(own::Own::new(Arc::clone(health), Instant::now())),
+        Family::Pressure => Box::new(pressure::Pressure::new(selection.pressure_full)),
+        Family::Netstat => Box::new(netstat::Netstat::default()),
+        Family::Oom => Box::new(kernel::Oom::default()),
+        Family::Limits => Box::new(kernel::Limits),
+        Family::Clock => Box::new(kernel::ClockHealth),
+        Family::Credits => Box::new(credits::Credits::default()),
+        Family::Scheduler => Box::new(kernel::Scheduler::default()),
+    }
+}
+
 /// All families that are on, and how their inputs are read.
 pub(crate) struct Scrapers {
     root: HostRoot,
     families: Vec<(Family, Box<dyn Scraper>)>,
+    style: Style,
     mounts: MountFilter,
     probe: Probe,
+    instance_type: Option<Arc<str>>,
+    /// The snapshot of the tick before, for its buffers.
+    spare: Option<Snapshot>,
     health: Arc<Health>,
     failing: BTreeSet<Family>,
 }
@@ -195,28 +292,27 @@ pub(crate) struct Scrapers {
 impl Scrapers {
     pub(crate) fn new(root: HostRoot, selection: &Selection, health: Arc<Health>) -> Self {
         let families = selection.families.iter().map(|selected| {
-            let family = selected.family;
-            let scraper: Box<dyn Scraper> = match family {
-                Family::Cpu => Box::new(cpu::Cpu::default()),
-                Family::Memory => Box::new(memory::Memory),
-                Family::Swap => Box::new(memory::Swap),
-                Family::Load => Box::new(load::Load),
-                Family::Disk => Box::new(disk::Disk),
-                Family::DiskIo => Box::new(diskio::DiskIo::new(selection.devices.clone())),
-                Family::Net => Box::new(net::Net::new(selection.interfaces.clone())),
-                Family::Processes => Box::new(processes::Processes),
-                Family::Agent => Box::new(own::Own::new(Arc::clone(&health), Instant::now())),
-            };
-            (family, scraper)
+            (
+                selected.family,
+                scraper(selected.family, selection, &health),
+            )
         });
         Self {
             families: families.collect(),
+            style: selection.style,
             mounts: selection.mounts.clone(),
             probe: Probe::new(root.clone()),
+            instance_type: None,
+            spare: None,
             failing: BTreeSet::new(),
             root,
             health,
         }
+    }
+
+    /// Tells the type of the instance, once it is known.
+    pub(crate) fn set_instance_type(&mut self, instance_type: Option<&str>) {
+        self.instance_type = instance_type.map(Arc::from);
     }
 
     /// Takes the first reading, without which there are no rates. The agent's own counters are
@@ -236,7 +332,7 @@ impl Scrapers {
         let mut told = Vec::new();
         let families = self.families.iter_mut();
         for (family, scraper) in families.filter(|(family, _)| wanted(*family)) {
-            let mut samples = Vec::new();
+            let mut samples = Vec::with_capacity(SAMPLES_USUAL);
             match scraper.scrape(&snapshot, &mut samples) {
                 Ok(()) => {
                     if self.failing.remove(family) {
@@ -253,15 +349,23 @@ impl Scrapers {
             }
             told.push((*family, samples));
         }
+        self.spare = Some(snapshot);
         told
     }
 
-    async fn snapshot(&self, wanted: &impl Fn(Family) -> bool) -> Option<Snapshot> {
+    async fn snapshot(&mut self, wanted: &impl Fn(Family) -> bool) -> Option<Snapshot> {
         let families = self.families.iter().map(|(family, _)| *family);
         let inputs = families.filter(|family| wanted(*family));
-        let inputs: BTreeSet<Input> = inputs.flat_map(Family::inputs).copied().collect();
+        let inputs = inputs.flat_map(|family| family.inputs(self.style));
+        let inputs: BTreeSet<Input> = inputs.copied().collect();
         let root = self.root.clone();
-        let read = tokio::task::spawn_blocking(move || Snapshot::read(&root, &inputs)).await;
+        let spare = self.spare.take();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut snapshot = spare.unwrap_or_else(|| Snapshot::empty(Instant::now()));
+            snapshot.fill(&root, &inputs);
+            snapshot
+        });
+        let read = read.await;
         let mut snapshot = match read {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -270,8 +374,9 @@ impl Scrapers {
                 return None;
             }
         };
+        snapshot.set_instance_type(self.instance_type.clone());
         if let Ok(table) = snapshot.text(Input::Mounts) {
-            let points = disk::mount_points(table, &self.mounts);
+            let points = disk::mount_points(table, &self.mounts, self.style);
             let answers = self.probe.ask(&points).await;
             for (path, error) in answers.failed {
                 if self.health.problems.add("mount_unreadable", 1) {

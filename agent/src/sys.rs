@@ -4,6 +4,7 @@
 //! decides anything.
 
 pub(crate) mod alloc;
+pub(crate) mod clock;
 pub(crate) mod handle;
 pub(crate) mod journal;
 pub(crate) mod lease;

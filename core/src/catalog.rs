@@ -6,6 +6,7 @@
 
 mod agent;
 mod collector;
+pub mod cwagent;
 mod host;
 
 pub use agent::*;
@@ -19,6 +20,9 @@ pub mod namespace {
     pub const HOST: &str = "Plimsoll/Host";
     /// Findings and incidents.
     pub const SECURITY: &str = "Plimsoll/Security";
+    /// Where the amazon-cloudwatch-agent puts what a host measures, for dashboards and alarms that
+    /// were made for it.
+    pub const CWAGENT: &str = "CWAgent";
     /// Money.
     pub const COST: &str = "Plimsoll/Cost";
     /// What the collector says about its own work.
@@ -105,7 +109,12 @@ pub struct Metric {
 }
 
 /// All of them, in the order of the reference manual.
-pub const ALL: &[&[&Metric]] = &[HOST_METRICS, AGENT_METRICS, COLLECTOR_METRICS];
+pub const ALL: &[&[&Metric]] = &[
+    HOST_METRICS,
+    AGENT_METRICS,
+    COLLECTOR_METRICS,
+    cwagent::CWAGENT_METRICS,
+];
 
 /// Every metric of the catalog.
 pub fn all() -> impl Iterator<Item = &'static Metric> {

@@ -185,22 +185,32 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "What it tells; all else that it could tell is left out and not paid for.";
     "metrics.<source>.append_dimensions", "table of strings, up to 30", "none",
         "Dimensions on all of its series, as `metrics.append_dimensions`, which it goes before.";
-    "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`", "all of them",
-        "The families that are measured. An empty list switches metrics off.";
+    "metrics.compatibility", "`cloudwatch-agent`", "none",
+        "Tells the host exactly as the amazon-cloudwatch-agent does: its names, units, dimensions (`cpu`, `path`, `device`, `fstype`, `name`, `interface`), and counters as what was added in the interval, for alarms and dashboards that exist. Then `namespace` is `CWAgent`, `dimensions` is `[[\"host\"]]`, and only scrapers are on that `scrapers` lists or that have a table: `[metrics.mem]` there is `[metrics.memory]` here. All names of a scraper are told, `cpu_time_*` among them; `measurements` chooses.";
+    "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`, `pressure`, `netstat`, `oom`, `limits`, `clock`, `credits`, `scheduler`", "all but `scheduler`, and each that has a table",
+        "The families that are measured. An empty list switches them off. `pressure` is time lost to waiting, `netstat` how TCP fares, `oom` processes killed for lack of memory, `limits` open files and tracked connections, `clock` how far off the clock may be, `credits` the CPU credits of T instances, `scheduler` waiting threads and context switches (off, since load and pressure answer the same question).";
     "metrics.dimensions", "list of 1 to 8 lists of names", "`[[\"InstanceId\"], [\"AutoScalingGroupName\"], [\"AutoScalingGroupName\", \"AvailabilityZone\"]]`",
         "A series per list for every host metric; names: `InstanceId` (`Host` outside EC2), `InstanceType`, `ImageId`, `AutoScalingGroupName`, `AvailabilityZone`, `Region`, `AccountId`, `Host`. A list with a value that is not known is left out until it is. Lists without `InstanceId` or `Host` are shared by the fleet and paid once.";
     "metrics.exclude_metrics", "list of names", "none",
         "Metrics that are not sent; each series costs up to US$ 0.30 a month.";
     "metrics.waiting_datums", "whole number, 1000 to 1000000", "`20000`",
         "Datums that wait in memory while CloudWatch cannot be reached; beyond it the oldest are dropped and counted. A datum takes about 100 bytes.";
+    "metrics.cpu.total", "`true` or `false`", "`true`",
+        "Whether all processors together are told, with `cpu` = `cpu-total`. Only with `metrics.compatibility`.";
+    "metrics.cpu.per_core", "`true` or `false`", "`false`",
+        "Whether each processor is told, with `cpu` = `cpu0` and so on: up to 22 series for each. Only with `metrics.compatibility`; otherwise `cpu_usage_active_max_core` tells the busiest one.";
+    "metrics.pressure.full", "`true` or `false`", "`false`",
+        "Whether the share of time is told too in which all tasks that had work waited at once, for memory and for disks: two series more.";
     "metrics.disk.include", "list of patterns", "`[\"*\"]`",
         "Mount points to measure; `*` also stands for `/`.";
     "metrics.disk.exclude", "list of patterns", "none",
         "Mount points to leave out.";
     "metrics.disk.ignore_types", "list of file system types", "pseudo file systems",
-        "File systems to leave out by type. The root file system is always measured. The default is the kernel's pseudo file systems, `tmpfs`, `overlay`, `squashfs` and `iso9660`.";
+        "File systems to leave out by type. The root file system is always measured, but with `metrics.compatibility` and a list of your own it is left out like the others. What the automounter holds is never asked, which would mount it. The default is the kernel's pseudo file systems, `tmpfs`, `overlay`, `squashfs` and `iso9660`.";
+    "metrics.disk.drop_device", "`true` or `false`", "`false`",
+        "Whether the dimension `device` is left out, whose value may change with the next boot. Only with `metrics.compatibility`.";
     "metrics.diskio.include", "list of patterns", "`[\"*\"]`",
-        "Block devices to measure, without `/dev/`. Partitions are part of their device.";
+        "Block devices to measure, without `/dev/`. Partitions are part of their device; with `metrics.compatibility` they are told beside it.";
     "metrics.diskio.exclude", "list of patterns", "`[\"loop*\", \"ram*\", \"zram*\", \"sr*\", \"fd*\", \"nbd*\"]`",
         "Block devices to leave out.";
     "metrics.net.include", "list of patterns", "`[\"*\"]`",

@@ -4,6 +4,7 @@
 
 mod destination;
 mod framing;
+mod host;
 mod journald;
 mod logs;
 mod metrics;

@@ -254,7 +254,12 @@ impl Teller {
     /// Puts the values of the host into the dimension sets. A set that lacks one is left out, and
     /// told once.
     fn resolve_dimensions(&mut self) {
-        let resolved = self.shape.resolve(&self.host.borrow_and_update());
+        let host = self.host.borrow_and_update();
+        let resolved = self.shape.resolve(&host);
+        let instance = host.instance.as_ref();
+        self.scrapers
+            .set_instance_type(instance.map(|instance| instance.instance_type.as_str()));
+        drop(host);
         for name in resolved.unknown() {
             if self.told_unknown.insert(name.clone()) {
                 log::info!(

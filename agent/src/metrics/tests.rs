@@ -52,6 +52,17 @@ fn write_host(root: &Path) {
         ),
         ("proc/self/status", "VmRSS: 8192 kB\n"),
         ("proc/1/stat", "1 (init) S 0\n"),
+        ("proc/vmstat", "oom_kill 0\n"),
+        ("proc/sys/fs/file-nr", "100 0 1000\n"),
+        (
+            "proc/net/snmp",
+            "Tcp: CurrEstab OutSegs RetransSegs\nTcp: 1 2 0\n",
+        ),
+        (
+            "proc/net/netstat",
+            "TcpExt: ListenOverflows ListenDrops\nTcpExt: 0 0\n",
+        ),
+        ("proc/net/sockstat", "TCP: inuse 1 orphan 0 tw 0\n"),
         ("sys/block/nvme0n1/size", "1\n"),
     ];
     for (path, text) in files {
@@ -133,6 +144,9 @@ async fn once_measures_every_family_and_ends() {
         "diskio_reads",
         "net_bytes_recv",
         "processes_total",
+        "netstat_tcp_established",
+        "file_descriptors_used_percent",
+        "clock_error_max",
         "agent_memory_rss",
         "agent_files",
     ] {

@@ -40,18 +40,23 @@ impl DiskIo {
 
 impl Scraper for DiskIo {
     fn scrape(&mut self, now: &Snapshot, out: &mut Vec<Sample>) -> Result<(), ScrapeError> {
-        let text = now.text(Input::Diskstats)?;
         let mut reading = Reading::new();
-        for line in text.lines() {
-            let (name, counters) = parse(line)
-                .ok_or_else(|| ScrapeError::malformed(Input::Diskstats, "eleven counters"))?;
+        for device in devices(now.text(Input::Diskstats)?) {
+            let (name, work) = device?;
             let whole = now.block_devices().is_none_or(|all| all.contains(name));
             if whole && self.devices.admits(name) {
+                let counters = [
+                    work.reads,
+                    work.read_bytes,
+                    work.writes,
+                    work.write_bytes,
+                    work.busy_ms,
+                ];
                 reading.insert(Arc::from(name), counters);
             }
         }
-        for (name, rates) in self.rates.advance(now.taken(), reading) {
-            let [reads, read_bytes, writes, write_bytes, busy_millis] = rates;
+        for (name, change) in self.rates.advance(now.taken(), reading) {
+            let [reads, read_bytes, writes, write_bytes, busy_millis] = change.per_second();
             let busy = (busy_millis * PERCENT_PER_MILLI).min(100.0);
             out.extend([
                 Sample::of(&DISKIO_READ_BYTES, &name, read_bytes),
@@ -65,8 +70,31 @@ impl Scraper for DiskIo {
     }
 }
 
-/// Name; reads, bytes read, writes, bytes written, milliseconds busy.
-fn parse(line: &str) -> Option<(&str, [u64; 5])> {
+/// What a block device counts since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) reads: u64,
+    pub(super) read_bytes: u64,
+    /// Milliseconds that reads waited, added up.
+    pub(super) read_ms: u64,
+    pub(super) writes: u64,
+    pub(super) write_bytes: u64,
+    /// Milliseconds that writes waited, added up.
+    pub(super) write_ms: u64,
+    /// Requests under way now.
+    pub(super) in_progress: u64,
+    /// Milliseconds with requests under way.
+    pub(super) busy_ms: u64,
+}
+
+/// The devices of the table, partitions among them.
+pub(super) fn devices(text: &str) -> impl Iterator<Item = Result<(&str, Work), ScrapeError>> {
+    text.lines().map(|line| {
+        parse(line).ok_or_else(|| ScrapeError::malformed(Input::Diskstats, "eleven counters"))
+    })
+}
+
+fn parse(line: &str) -> Option<(&str, Work)> {
     let mut words = line.split_ascii_whitespace().skip(2);
     let name = words.next()?;
     let mut columns = [0; 10];
@@ -77,25 +105,26 @@ fn parse(line: &str) -> Option<(&str, [u64; 5])> {
         reads,
         _,
         sectors_read,
-        _,
+        read_ms,
         writes,
         _,
         sectors_written,
-        _,
-        _,
-        busy,
+        write_ms,
+        in_progress,
+        busy_ms,
     ] = columns;
     let bytes = |sectors: u64| sectors.checked_mul(SECTOR_BYTES);
-    Some((
-        name,
-        [
-            reads,
-            bytes(sectors_read)?,
-            writes,
-            bytes(sectors_written)?,
-            busy,
-        ],
-    ))
+    let work = Work {
+        reads,
+        read_bytes: bytes(sectors_read)?,
+        read_ms,
+        writes,
+        write_bytes: bytes(sectors_written)?,
+        write_ms,
+        in_progress,
+        busy_ms,
+    };
+    Some((name, work))
 }
 
 #[cfg(test)]
@@ -115,7 +144,7 @@ mod tests {
         let (before, after) = scrape_twice(scraper, &[(Input::Diskstats, first, second)]);
         assert!(before.is_empty());
         assert!(after.iter().all(|sample| sample.label() == Some("nvme0n1")));
-        let values: Vec<f64> = after.iter().map(|sample| sample.number()).collect();
+        let values: Vec<f64> = after.iter().map(Sample::number).collect();
         // Ten seconds passed between the two.
         assert_eq!(values, [1024.0, 2048.0, 1.0, 2.0, 5.0]);
     }

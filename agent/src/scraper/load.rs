@@ -59,7 +59,7 @@ mod tests {
             ),
         ];
         let samples = scrape_once(Load, &inputs).unwrap();
-        let values: Vec<f64> = samples.iter().map(|sample| sample.number()).collect();
+        let values: Vec<f64> = samples.iter().map(Sample::number).collect();
         assert_eq!(values, [1.5, 0.75, 0.25, 0.75]);
     }
 

@@ -19,13 +19,7 @@ impl Scraper for Memory {
     fn scrape(&mut self, now: &Snapshot, out: &mut Vec<Sample>) -> Result<(), ScrapeError> {
         let text = now.text(Input::Meminfo)?;
         let total = required(text, "MemTotal")?;
-        // Kernels before 3.14 have no MemAvailable; this is what free(1) used before.
-        let available = match field(text, "MemAvailable") {
-            Some(available) => available,
-            None => required(text, "MemFree")?
-                .saturating_add(field(text, "Buffers").unwrap_or(0))
-                .saturating_add(field(text, "Cached").unwrap_or(0)),
-        };
+        let available = available(text)?;
         let used = total.saturating_sub(available);
         out.extend([
             Sample::new(&MEM_TOTAL, as_value(total)),
@@ -54,20 +48,32 @@ impl Scraper for Swap {
     }
 }
 
+/// Memory that new work can have. Kernels before 3.14 do not tell it; what they are asked for is
+/// what free(1) added up before.
+pub(super) fn available(text: &str) -> Result<u64, ScrapeError> {
+    Ok(match field(text, "MemAvailable") {
+        Some(available) => available,
+        None => required(text, "MemFree")?
+            .saturating_add(field(text, "Buffers").unwrap_or(0))
+            .saturating_add(field(text, "Cached").unwrap_or(0)),
+    })
+}
+
 /// `part` as a share of `whole`; zero of nothing.
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;
     }
     as_value(part) * 100.0 / as_value(whole)
 }
 
-fn required(text: &str, name: &'static str) -> Result<u64, ScrapeError> {
+/// A field without which there is nothing to tell.
+pub(super) fn required(text: &str, name: &'static str) -> Result<u64, ScrapeError> {
     field(text, name).ok_or_else(|| ScrapeError::malformed(Input::Meminfo, name))
 }
 
 /// A field in bytes; the kernel writes kibibytes.
-fn field(text: &str, name: &str) -> Option<u64> {
+pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -82,7 +88,7 @@ mod tests {
 
     fn values(scraper: impl Scraper, text: &str) -> Vec<f64> {
         let samples = scrape_once(scraper, &[(Input::Meminfo, text)]).unwrap();
-        samples.iter().map(|sample| sample.number()).collect()
+        samples.iter().map(Sample::number).collect()
     }
 
     #[test]

@@ -17,6 +17,26 @@ use crate::sample::Sample;
 /// Lines above the first interface.
 const HEADER_LINES: usize = 2;
 
+/// What an interface counts since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) bytes_in: u64,
+    pub(super) packets_in: u64,
+    pub(super) errors_in: u64,
+    pub(super) drops_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) packets_out: u64,
+    pub(super) errors_out: u64,
+    pub(super) drops_out: u64,
+}
+
+/// The interfaces of the table.
+pub(super) fn interfaces(text: &str) -> impl Iterator<Item = Result<(&str, Traffic), ScrapeError>> {
+    text.lines().skip(HEADER_LINES).map(|line| {
+        parse(line).ok_or_else(|| ScrapeError::malformed(Input::NetDev, "sixteen counters"))
+    })
+}
+
 /// The family `net`.
 #[derive(Debug)]
 pub(crate) struct Net {
@@ -37,15 +57,14 @@ impl Scraper for Net {
     fn scrape(&mut self, now: &Snapshot, out: &mut Vec<Sample>) -> Result<(), ScrapeError> {
         let text = now.text(Input::NetDev)?;
         let mut reading = Reading::new();
-        for line in text.lines().skip(HEADER_LINES) {
-            let (name, counters) = parse(line)
-                .ok_or_else(|| ScrapeError::malformed(Input::NetDev, "sixteen counters"))?;
+        for interface in interfaces(text) {
+            let (name, traffic) = interface?;
             if self.interfaces.admits(name) {
-                reading.insert(Arc::from(name), counters);
+                reading.insert(Arc::from(name), counters(&traffic));
             }
         }
-        for (name, rates) in self.rates.advance(now.taken(), reading) {
-            let [bytes_in, packets_in, bytes_out, packets_out, errors, drops] = rates;
+        for (name, change) in self.rates.advance(now.taken(), reading) {
+            let [bytes_in, packets_in, bytes_out, packets_out, errors, drops] = change.per_second();
             out.extend([
                 Sample::of(&NET_BYTES_RECV, &name, bytes_in),
                 Sample::of(&NET_BYTES_SENT, &name, bytes_out),
@@ -59,8 +78,20 @@ impl Scraper for Net {
     }
 }
 
-/// Name; bytes and packets received, bytes and packets sent, errors and drops both ways.
-fn parse(line: &str) -> Option<(&str, [u64; 6])> {
+/// Both directions of errors and drops are told together: which one it was is rarely the question,
+/// and each would be a series.
+fn counters(traffic: &Traffic) -> [u64; 6] {
+    [
+        traffic.bytes_in,
+        traffic.packets_in,
+        traffic.bytes_out,
+        traffic.packets_out,
+        traffic.errors_in.wrapping_add(traffic.errors_out),
+        traffic.drops_in.wrapping_add(traffic.drops_out),
+    ]
+}
+
+fn parse(line: &str) -> Option<(&str, Traffic)> {
     // An alias such as `eth0:1` holds a colon itself; the last one ends the name.
     let (name, numbers) = line.rsplit_once(':')?;
     let mut columns = [0; 12];
@@ -82,17 +113,17 @@ fn parse(line: &str) -> Option<(&str, [u64; 6])> {
         errors_out,
         drops_out,
     ] = columns;
-    Some((
-        name.trim(),
-        [
-            bytes_in,
-            packets_in,
-            bytes_out,
-            packets_out,
-            errors_in.checked_add(errors_out)?,
-            drops_in.checked_add(drops_out)?,
-        ],
-    ))
+    let traffic = Traffic {
+        bytes_in,
+        packets_in,
+        errors_in,
+        drops_in,
+        bytes_out,
+        packets_out,
+        errors_out,
+        drops_out,
+    };
+    Some((name.trim(), traffic))
 }
 
 #[cfg(test)]
@@ -113,7 +144,7 @@ mod tests {
         let scraper = Net::new(NameFilter::new(&["*"], &["lo"]).unwrap());
         let (before, after) = scrape_twice(scraper, &[(Input::NetDev, &first, &second)]);
         assert!(before.is_empty());
-        let values: Vec<f64> = after.iter().map(|sample| sample.number()).collect();
+        let values: Vec<f64> = after.iter().map(Sample::number).collect();
         assert_eq!(values, [100.0, 200.0, 2.0, 4.0, 0.2, 0.4]);
         assert!(after.iter().all(|sample| sample.label() == Some("eth0")));
     }

@@ -162,7 +162,7 @@ mod tests {
         samples
             .iter()
             .find(|sample| sample.name() == metric.name && sample.label() == of)
-            .map(|sample| sample.number())
+            .map(Sample::number)
     }
 
     #[test]

@@ -148,6 +148,8 @@ fn statvfs(path: &Path) -> io::Result<Space> {
         total: bytes(space.f_blocks),
         used: bytes(space.f_blocks.saturating_sub(space.f_bfree)),
         free: bytes(space.f_bavail),
+        inodes_total: space.f_files,
+        inodes_free: space.f_ffree,
     })
 }
 
@@ -164,6 +166,8 @@ mod tests {
         total: 100,
         used: 60,
         free: 40,
+        inodes_total: 10,
+        inodes_free: 5,
     };
 
     /// A probe whose mounts `/dead...` hang until the sender is dropped.
@@ -220,6 +224,7 @@ mod tests {
         let answers = probe.ask(&points(&["/", "/does/not/exist"])).await;
         let (_, space) = &answers.spaces[0];
         assert!(space.total >= space.used && space.total > 0);
+        assert!(space.inodes_total >= space.inodes_free);
         assert_eq!(answers.failed.len(), 1);
     }
 }

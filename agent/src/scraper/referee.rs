@@ -15,10 +15,7 @@ use crate::sample::{Sample, as_value};
 
 fn value(samples: &[Sample], metric: &Metric, of: Option<&str>) -> f64 {
     let fits = |sample: &&Sample| sample.name() == metric.name && sample.label() == of;
-    samples
-        .iter()
-        .find(fits)
-        .map_or(-1.0, |sample| sample.number())
+    samples.iter().find(fits).map_or(-1.0, Sample::number)
 }
 
 #[tokio::test]
@@ -34,6 +31,7 @@ async fn sysinfo_sees_the_same_host() {
         mounts: MountFilter {
             ignored_types: PSEUDO_TYPES.map(str::to_owned).to_vec(),
             paths: everything.clone(),
+            ..MountFilter::default()
         },
         devices: everything.clone(),
         interfaces: everything,

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plimsoll_aws::limits;
+use plimsoll_core::catalog::cwagent::CWAGENT_METRICS;
 use plimsoll_core::catalog::{self, AGENT_METRICS, HOST_METRICS};
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape};
-use super::shape;
+use super::{host, shape};
 use crate::identity::DIMENSIONS;
-use crate::scraper::{
-    FAMILIES, Family, FamilySelection, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style,
-};
+use crate::scraper::{FAMILIES, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
 pub(super) const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -49,13 +48,15 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
         return Some(default());
     };
     let mut config = default();
+    config.selection.families = host::every_family().collect();
+    host::style(&mut section, &mut config);
     intervals(&mut section, &mut config);
     if let Some(namespace) = section.take_name("namespace")
         && is_namespace(&section, &namespace)
     {
         config.shape.namespace = namespace.value;
     }
-    families(&mut section, &mut config.selection);
+    host::families(&mut section, &mut config.selection);
     dimension_sets(&mut section, &mut config.shape.sets);
     excluded(&mut section, &mut config.shape.rules);
     if let Some(datums) =
@@ -67,30 +68,12 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     for (name, family) in FAMILIES {
         if let Some(mut table) = section.take_section(name) {
             shape::common(&mut table, Feed::Host(family), &mut config);
-            of_family(&mut table, family, &mut config.selection);
+            host::of_family(&mut table, family, &mut config.selection);
             table.finish();
         }
     }
     section.finish();
     (!config.selection.families.is_empty()).then_some(config)
-}
-
-/// What the table of one scraper says besides what all of them say.
-fn of_family(table: &mut Section<'_>, family: Family, selection: &mut Selection) {
-    match family {
-        Family::Disk => {
-            if table.keys().any(|key| key == "ignore_types") {
-                let types = table.take_strings("ignore_types").into_iter();
-                selection.mounts.ignored_types = types.map(|kind| kind.value).collect();
-            } else {
-                table.take_strings("ignore_types");
-            }
-            selection.mounts.paths = filter(table, &[]);
-        }
-        Family::DiskIo => selection.devices = filter(table, &DEVICES_EXCLUDED),
-        Family::Net => selection.interfaces = filter(table, &INTERFACES_EXCLUDED),
-        _ => {}
-    }
 }
 
 /// The three times of the road.
@@ -116,11 +99,8 @@ fn default() -> MetricsConfig {
         let names = set.iter();
         names.map(|name| (*name).to_owned()).collect()
     });
-    let families = FAMILIES.iter().map(|(_, family)| FamilySelection {
-        family: *family,
-        sample_interval: INTERVAL,
-        interval: INTERVAL,
-    });
+    let families = host::every_family();
+    let families = families.filter(|one| host::is_default(one.family, Style::Plimsoll));
     MetricsConfig {
         interval: INTERVAL,
         flush_interval: INTERVAL,
@@ -130,9 +110,11 @@ fn default() -> MetricsConfig {
             mounts: MountFilter {
                 ignored_types: PSEUDO_TYPES.map(str::to_owned).to_vec(),
                 paths: all_but(&[]),
+                ..MountFilter::default()
             },
             devices: all_but(&DEVICES_EXCLUDED),
             interfaces: all_but(&INTERFACES_EXCLUDED),
+            ..Selection::default()
         },
         shape: Shape {
             namespace: catalog::namespace::HOST.to_owned(),
@@ -161,35 +143,6 @@ pub(super) fn is_namespace(section: &Section<'_>, name: &Field<String>) -> bool 
         );
     }
     good
-}
-
-fn families(section: &mut Section<'_>, selection: &mut Selection) {
-    let written = section.keys().any(|key| key == "scrapers");
-    let names = section.take_strings("scrapers");
-    if !written {
-        return;
-    }
-    let all = std::mem::take(&mut selection.families);
-    let words = || FAMILIES.iter().map(|(word, _)| *word);
-    for name in names {
-        let is_meant = |selected: &&FamilySelection| selected.family.name() == name.value;
-        match all.iter().find(is_meant) {
-            Some(selected) if selection.families.contains(selected) => {
-                section.reject(&name, "found twice", "expected each scraper once");
-            }
-            Some(selected) => selection.families.push(*selected),
-            None => {
-                let allowed: Vec<&str> = words().collect();
-                section.reject_near(
-                    &name,
-                    &format!("found \"{}\"", name.value),
-                    &format!("expected one of: {}", allowed.join(", ")),
-                    &name.value,
-                    words(),
-                );
-            }
-        }
-    }
 }
 
 fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
@@ -228,6 +181,7 @@ fn excluded(section: &mut Section<'_>, rules: &mut Vec<MetricRule>) {
         HOST_METRICS
             .iter()
             .chain(AGENT_METRICS)
+            .chain(CWAGENT_METRICS)
             .map(|metric| metric.name)
     };
     for name in section.take_strings("exclude_metrics") {
@@ -246,7 +200,7 @@ fn excluded(section: &mut Section<'_>, rules: &mut Vec<MetricRule>) {
 }
 
 /// `include` and `exclude` of a table of names.
-fn filter(section: &mut Section<'_>, excluded_by_default: &[&str]) -> NameFilter {
+pub(super) fn filter(section: &mut Section<'_>, excluded_by_default: &[&str]) -> NameFilter {
     let mut include = patterns(section, "include");
     let mut exclude = patterns(section, "exclude");
     if include.is_empty() {

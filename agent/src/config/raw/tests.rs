@@ -1,5 +1,6 @@
 //! What is taken, what is refused, and how it is told.
 
+mod host;
 mod shape;
 mod shaping;
 
@@ -162,7 +163,7 @@ fn an_empty_file_measures_everything_and_follows_nothing() {
     let config = Config::from_text("agent.toml", "").unwrap();
     assert!(config.logs.is_none());
     let metrics = config.metrics.unwrap();
-    assert_eq!(metrics.selection.families.len(), 9);
+    assert_eq!(metrics.selection.families.len(), 15);
     assert_eq!(
         (metrics.interval, resolution_seconds(metrics.interval)),
         (Duration::from_mins(1), 60)
