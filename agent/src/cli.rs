@@ -1,12 +1,13 @@
-//! The command line: `plimsoll-agent run | validate | dlq | positions | version`.
+//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
 
 mod dlq;
+mod migrate;
 mod positions;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use plimsoll_core::error::chain;
 use plimsoll_core::logging;
 
 use crate::RunOptions;
-use crate::config::{Config, DEFAULT_PATH, Depth, run_checks};
+use crate::config::{Config, DEFAULT_PATH, Depth, Dialect, run_checks};
 use crate::estimate::estimate;
 use crate::scraper::{HostRoot, STUCK_MAX};
 use crate::sys::alloc;
@@ -45,6 +46,9 @@ enum Command {
     /// Tell every mistake of the configuration, what this machine would refuse to this user, and
     /// what the metrics would cost. Sends nothing.
     Validate(ConfigArgs),
+    /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
+    /// its keys what became of it.
+    Migrate(migrate::MigrateArgs),
     /// The events that CloudWatch Logs refused: list them, show them, send them again, purge them.
     Dlq(dlq::DlqArgs),
     /// How far each file has been delivered, and how to set it.
@@ -58,6 +62,25 @@ struct ConfigArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
+    /// The amazon-cloudwatch-agent's configuration instead: a JSON file, or a directory of them.
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "config")]
+    cloudwatch_agent_config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// What is read.
+    fn path(&self) -> &Path {
+        let other = self.cloudwatch_agent_config.as_deref();
+        other.unwrap_or(&self.config)
+    }
+
+    /// How it is written.
+    fn dialect(&self) -> Dialect {
+        match self.cloudwatch_agent_config {
+            Some(_) => Dialect::CloudWatchAgent,
+            None => Dialect::Plimsoll,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +115,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),
         Command::Version => {
@@ -116,6 +140,9 @@ fn run(args: &RunArgs) -> Result<(), String> {
     };
     let config = load(&args.config, depth)?;
     logging::install(PROGRAM, config.agent.log_level);
+    for remark in &config.remarks {
+        log::warn!("{remark}");
+    }
     let options = RunOptions {
         dry_run: args.dry_run,
         once: args.once,
@@ -130,11 +157,14 @@ fn run(args: &RunArgs) -> Result<(), String> {
 
 fn validate(args: &ConfigArgs) -> Result<(), String> {
     let config = load(args, Depth::Validate)?;
+    for remark in &config.remarks {
+        print(&format!("warning: {remark}\n"));
+    }
     let runtime = runtime(PROGRAM, BLOCKING_THREADS_MAX)?;
     let connected = runtime.block_on(Clients::connect(&config.aws));
     let price = runtime.block_on(estimate(&config, &HostRoot::default()));
     runtime.shutdown_background();
-    let path = args.config.display();
+    let path = args.path().display();
     let clients = connected.map_err(|error| format!("{path}: aws: {}\n", chain(&error)))?;
     let region = clients.region();
     print(&format!(
@@ -145,7 +175,8 @@ fn validate(args: &ConfigArgs) -> Result<(), String> {
 
 /// Reads the file and asks the machine nothing.
 fn configuration(args: &ConfigArgs) -> Result<Config, String> {
-    Config::load(&args.config).map_err(|problems| count_mistakes(&problems.0))
+    let config = args.dialect().load(args.path());
+    config.map_err(|problems| count_mistakes(&problems.0))
 }
 
 /// Where the state of the configured agent is, for commands that need nothing else of it.

@@ -32,6 +32,7 @@ pub use keys::KEYS;
 pub use shape::{MetricRule, Shape};
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
+use crate::compat;
 use crate::derive::Refiner;
 use crate::scraper::Selection;
 
@@ -53,6 +54,38 @@ pub struct Config {
     pub checks: Vec<Check>,
     /// The file that it was read from, to be read again.
     pub file: Option<PathBuf>,
+    /// How that file is written.
+    pub dialect: Dialect,
+    /// What a person should know of how it was understood, a line each.
+    pub remarks: Vec<String>,
+}
+
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Our TOML.
+    #[default]
+    Plimsoll,
+    /// JSON of the amazon-cloudwatch-agent, in a file or in several files of a directory.
+    CloudWatchAgent,
+}
+
+impl Dialect {
+    /// Reads what is at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its place.
+    pub fn load(self, path: &Path) -> Result<Config, Problems> {
+        let config = match self {
+            Self::Plimsoll => raw::read(&Document::read(path)?)?,
+            Self::CloudWatchAgent => compat::load(path)?.config(&path.display().to_string())?,
+        };
+        Ok(Config {
+            file: Some(path.to_owned()),
+            dialect: self,
+            ..config
+        })
+    }
 }
 
 impl Config {
@@ -61,11 +94,7 @@ impl Config {
     /// # Errors
     /// Every mistake in it, each with its place.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let config = raw::read(&Document::read(path)?)?;
-        Ok(Self {
-            file: Some(path.to_owned()),
-            ..config
-        })
+        Dialect::Plimsoll.load(path)
     }
 
     /// Reads a configuration from text, named `file` in its problems.

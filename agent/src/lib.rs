@@ -10,6 +10,7 @@ mod batch;
 mod budget;
 mod checkpoint;
 pub mod cli;
+mod compat;
 pub mod config;
 mod deadletter;
 mod derive;

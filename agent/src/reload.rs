@@ -71,9 +71,10 @@ impl Reloader {
         } else {
             Depth::Run
         };
+        let dialect = self.config.dialect;
         let read = tokio::task::spawn_blocking(move || {
             let tell = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
-            let config = Config::load(&path).map_err(|problems| tell(problems.0))?;
+            let config = dialect.load(&path).map_err(|problems| tell(problems.0))?;
             match run_checks(&config.checks, depth).problems {
                 problems if problems.is_empty() => Ok(config),
                 problems => Err(tell(problems)),
@@ -86,6 +87,9 @@ impl Reloader {
     }
 
     async fn apply(&mut self, new: Config, roads: &mut Roads) {
+        for remark in &new.remarks {
+            log::warn!("{remark}");
+        }
         for key in waits_for_restart(&self.config, &new) {
             log::warn!(key = key; "this setting takes effect at the next start");
         }

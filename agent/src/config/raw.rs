@@ -18,7 +18,7 @@ use log::LevelFilter;
 use plimsoll_aws::Settings;
 use plimsoll_core::config::{Document, Field, Problems, Section};
 
-use super::{AgentConfig, Check, Config};
+use super::{AgentConfig, Check, Config, Dialect};
 
 /// Where state is kept unless `agent.state_dir` says otherwise.
 pub(super) const STATE_DIR: &str = "/var/lib/plimsoll";
@@ -62,6 +62,8 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
             metrics,
             checks,
             file: None,
+            dialect: Dialect::Plimsoll,
+            remarks: Vec::new(),
         })
     })
 }
