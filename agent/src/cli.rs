@@ -22,14 +22,14 @@ use plimsoll_core::logging;
 use crate::RunOptions;
 use crate::config::{Config, DEFAULT_PATH, Depth, Dialect, run_checks};
 use crate::estimate::estimate;
-use crate::scraper::{HostRoot, STUCK_MAX};
+use crate::scraper::{ASIDE_MAX, HostRoot, STUCK_MAX};
 use crate::sys::alloc;
 
 /// How the program calls itself.
 const PROGRAM: &str = "plimsoll-agent";
 /// Threads for what blocks: one reads files, one writes a request, one waits for the disk that
-/// keeps positions; and those that a dead mount may hold for ever.
-const BLOCKING_THREADS_MAX: usize = 3 + STUCK_MAX;
+/// keeps positions; and those that a dead mount or a device may hold for ever.
+const BLOCKING_THREADS_MAX: usize = 3 + STUCK_MAX + ASIDE_MAX;
 
 /// Ships logs and metrics of this host to Amazon CloudWatch.
 #[derive(Debug, Parser)]

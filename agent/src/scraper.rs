@@ -4,21 +4,26 @@
 //! turns it into samples by pure code. A family that fails costs its own samples only: the failure
 //! is counted, told once, and the others go on.
 
+mod aside;
 mod cpu;
 mod credits;
 mod cwagent;
 mod disk;
 mod diskio;
+mod ethtool;
 mod filter;
 mod kernel;
 mod load;
 mod memory;
 mod net;
 mod netstat;
+mod nvidia;
+mod nvme;
 mod own;
 mod pressure;
 mod probe;
 mod processes;
+mod procstat;
 mod rate;
 #[cfg(test)]
 mod referee;
@@ -30,17 +35,24 @@ mod trend;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll_core::error::chain;
 
 pub use disk::{MountFilter, PSEUDO_TYPES};
+pub use ethtool::{ALLOWANCES, EthtoolSelection};
 pub use filter::NameFilter;
+pub use procstat::{
+    Finder, MEASUREMENTS, ProcessTarget, TARGETS_MAX, measurement, measurement_names,
+};
 pub use snapshot::HostRoot;
 
 use crate::health::Health;
 use crate::sample::Sample;
+pub(crate) use aside::ASIDE_MAX;
+use aside::Aside;
 use probe::Probe;
 pub(crate) use probe::STUCK_MAX;
 use snapshot::{Input, Snapshot};
@@ -89,10 +101,18 @@ pub enum Family {
     Credits,
     /// Threads that wait for their turn.
     Scheduler,
+    /// Processes that the configuration names.
+    Procstat,
+    /// Counters of network interfaces as their drivers tell them.
+    Ethtool,
+    /// Counters of EBS volumes and instance stores.
+    Nvme,
+    /// NVIDIA GPUs.
+    NvidiaGpu,
 }
 
 /// Every family with its name in the configuration.
-pub const FAMILIES: [(&str, Family); 16] = [
+pub const FAMILIES: [(&str, Family); 20] = [
     ("cpu", Family::Cpu),
     ("memory", Family::Memory),
     ("swap", Family::Swap),
@@ -109,10 +129,20 @@ pub const FAMILIES: [(&str, Family); 16] = [
     ("clock", Family::Clock),
     ("credits", Family::Credits),
     ("scheduler", Family::Scheduler),
+    ("procstat", Family::Procstat),
+    ("ethtool", Family::Ethtool),
+    ("nvme", Family::Nvme),
+    ("nvidia_gpu", Family::NvidiaGpu),
 ];
-/// Families that are measured only when they are asked for, because what they tell is seen in others
-/// already and each series is paid for. See the file of each.
-pub const OFF_BY_DEFAULT: [Family; 1] = [Family::Scheduler];
+/// Families that are measured only when they are asked for: what they tell is seen in others
+/// already, or they ask devices, need more rights than most, or must be told what to look for.
+pub const OFF_BY_DEFAULT: [Family; 5] = [
+    Family::Scheduler,
+    Family::Procstat,
+    Family::Ethtool,
+    Family::Nvme,
+    Family::NvidiaGpu,
+];
 
 impl Family {
     /// Its name in the configuration.
@@ -144,6 +174,7 @@ impl Family {
             Self::Oom => &[Input::Vmstat],
             Self::Limits => &[Input::FileNr, Input::ConntrackCount, Input::ConntrackMax],
             Self::Clock => &[Input::Clock],
+            Self::Procstat | Self::Ethtool | Self::Nvme | Self::NvidiaGpu => &[],
         }
     }
 }
@@ -187,6 +218,12 @@ pub struct Selection {
     pub cpu: CpuSelection,
     /// Whether `pressure` also tells when all tasks waited.
     pub pressure_full: bool,
+    /// Which processes `procstat` tells.
+    pub processes: Vec<ProcessTarget>,
+    /// What `ethtool` tells.
+    pub ethtool: EthtoolSelection,
+    /// Where the program is that `nvidia_gpu` runs; `/usr/bin/nvidia-smi` if empty.
+    pub nvidia_smi: PathBuf,
 }
 
 /// Which processors are told.
@@ -248,14 +285,18 @@ impl ScrapeError {
     }
 }
 
-/// The scraper of a family in the style that was asked for.
-fn scraper(family: Family, selection: &Selection, health: &Arc<Health>) -> Box<dyn Scraper> {
+/// The scraper of a family in the style that was asked for; `None` if it is asked beside the tick.
+fn scraper(
+    family: Family,
+    selection: &Selection,
+    health: &Arc<Health>,
+) -> Option<Box<dyn Scraper>> {
     if selection.style == Style::CloudWatchAgent
         && let Some(scraper) = cwagent::scraper(family, selection)
     {
-        return scraper;
+        return Some(scraper);
     }
-    match family {
+    Some(match family {
         Family::Cpu => Box::new(cpu::Cpu::default()),
         Family::Memory => Box::new(memory::Memory),
         Family::Swap => Box::new(memory::Swap),
@@ -272,13 +313,15 @@ fn scraper(family: Family, selection: &Selection, health: &Arc<Health>) -> Box<d
         Family::Clock => Box::new(kernel::ClockHealth),
         Family::Credits => Box::new(credits::Credits::default()),
         Family::Scheduler => Box::new(kernel::Scheduler::default()),
-    }
+        Family::Procstat | Family::Ethtool | Family::Nvme | Family::NvidiaGpu => return None,
+    })
 }
 
 /// All families that are on, and how their inputs are read.
 pub(crate) struct Scrapers {
     root: HostRoot,
     families: Vec<(Family, Box<dyn Scraper>)>,
+    asides: Vec<Aside>,
     style: Style,
     mounts: MountFilter,
     probe: Probe,
@@ -291,13 +334,14 @@ pub(crate) struct Scrapers {
 
 impl Scrapers {
     pub(crate) fn new(root: HostRoot, selection: &Selection, health: Arc<Health>) -> Self {
-        let families = selection.families.iter().map(|selected| {
-            (
-                selected.family,
-                scraper(selected.family, selection, &health),
-            )
+        let selected = || selection.families.iter();
+        let families = selected().filter_map(|one| {
+            let scraper = scraper(one.family, selection, &health)?;
+            Some((one.family, scraper))
         });
+        let asides = selected().filter_map(|one| Aside::of(&root, selection, *one));
         Self {
+            asides: asides.collect(),
             families: families.collect(),
             style: selection.style,
             mounts: selection.mounts.clone(),
@@ -316,9 +360,10 @@ impl Scrapers {
     }
 
     /// Takes the first reading, without which there are no rates. The agent's own counters are
-    /// left alone: they count from the start.
+    /// left alone: they count from the start; and so are GPUs, which have no rates.
     pub(crate) async fn prime(&mut self) {
-        drop(self.scrape(|family| family != Family::Agent).await);
+        let has_rates = |family| !matches!(family, Family::Agent | Family::NvidiaGpu);
+        drop(self.scrape(has_rates).await);
     }
 
     /// Reads once what the wanted families need, and gives what each of them tells.
@@ -326,14 +371,31 @@ impl Scrapers {
         &mut self,
         wanted: impl Fn(Family) -> bool,
     ) -> Vec<(Family, Vec<Sample>)> {
-        let Some(snapshot) = self.snapshot(&wanted).await else {
-            return Vec::new();
-        };
+        // Devices think while the rest is read.
+        for aside in self.asides.iter_mut().filter(|one| wanted(one.family)) {
+            aside.begin();
+        }
         let mut told = Vec::new();
+        if let Some(snapshot) = self.snapshot(&wanted).await {
+            self.tell(&snapshot, &wanted, &mut told);
+            self.spare = Some(snapshot);
+        }
+        for aside in self.asides.iter_mut().filter(|one| wanted(one.family)) {
+            told.push((aside.family, aside.finish(&self.health).await));
+        }
+        told
+    }
+
+    fn tell(
+        &mut self,
+        snapshot: &Snapshot,
+        wanted: &impl Fn(Family) -> bool,
+        told: &mut Vec<(Family, Vec<Sample>)>,
+    ) {
         let families = self.families.iter_mut();
         for (family, scraper) in families.filter(|(family, _)| wanted(*family)) {
             let mut samples = Vec::with_capacity(SAMPLES_USUAL);
-            match scraper.scrape(&snapshot, &mut samples) {
+            match scraper.scrape(snapshot, &mut samples) {
                 Ok(()) => {
                     if self.failing.remove(family) {
                         log::info!(family = family.name(); "host metrics can be read again");
@@ -349,8 +411,6 @@ impl Scrapers {
             }
             told.push((*family, samples));
         }
-        self.spare = Some(snapshot);
-        told
     }
 
     async fn snapshot(&mut self, wanted: &impl Fn(Family) -> bool) -> Option<Snapshot> {

@@ -5,6 +5,8 @@
 
 pub(crate) mod alloc;
 pub(crate) mod clock;
+pub(crate) mod ethtool;
 pub(crate) mod handle;
 pub(crate) mod journal;
 pub(crate) mod lease;
+pub(crate) mod nvme;

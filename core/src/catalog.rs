@@ -7,11 +7,15 @@
 mod agent;
 mod collector;
 pub mod cwagent;
+mod device;
 mod host;
+mod process;
 
 pub use agent::*;
 pub use collector::*;
+pub use device::*;
 pub use host::*;
+pub use process::*;
 
 /// Where the metrics of one family live. Custom namespaces; the `AWS/` prefix is reserved.
 pub mod namespace {
@@ -111,6 +115,8 @@ pub struct Metric {
 /// All of them, in the order of the reference manual.
 pub const ALL: &[&[&Metric]] = &[
     HOST_METRICS,
+    PROCESS_METRICS,
+    DEVICE_METRICS,
     AGENT_METRICS,
     COLLECTOR_METRICS,
     cwagent::CWAGENT_METRICS,

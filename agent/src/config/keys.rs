@@ -187,8 +187,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Dimensions on all of its series, as `metrics.append_dimensions`, which it goes before.";
     "metrics.compatibility", "`cloudwatch-agent`", "none",
         "Tells the host exactly as the amazon-cloudwatch-agent does: its names, units, dimensions (`cpu`, `path`, `device`, `fstype`, `name`, `interface`), and counters as what was added in the interval, for alarms and dashboards that exist. Then `namespace` is `CWAgent`, `dimensions` is `[[\"host\"]]`, and only scrapers are on that `scrapers` lists or that have a table: `[metrics.mem]` there is `[metrics.memory]` here. All names of a scraper are told, `cpu_time_*` among them; `measurements` chooses.";
-    "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`, `pressure`, `netstat`, `oom`, `limits`, `clock`, `credits`, `scheduler`", "all but `scheduler`, and each that has a table",
-        "The families that are measured. An empty list switches them off. `pressure` is time lost to waiting, `netstat` how TCP fares, `oom` processes killed for lack of memory, `limits` open files and tracked connections, `clock` how far off the clock may be, `credits` the CPU credits of T instances, `scheduler` waiting threads and context switches (off, since load and pressure answer the same question).";
+    "metrics.scrapers", "list out of `cpu`, `memory`, `swap`, `load`, `disk`, `diskio`, `net`, `processes`, `agent`, `pressure`, `netstat`, `oom`, `limits`, `clock`, `credits`, `scheduler`, `procstat`, `ethtool`, `nvme`, `nvidia_gpu`", "all but the last five, and each that has a table",
+        "The families that are measured. An empty list switches them off. `pressure` is time lost to waiting, `netstat` how TCP fares, `oom` processes killed for lack of memory, `limits` open files and tracked connections, `clock` how far off the clock may be, `credits` the CPU credits of T instances, `scheduler` waiting threads and context switches (off, since load and pressure answer the same question). `procstat` is single processes (`[[metrics.procstat]]`, which also switches it on beside this list), `ethtool` the counters of interfaces, `nvidia_gpu` GPUs, and `nvme` what EBS volumes and instance stores count: requests, bytes, time, the time for which more was asked for than the volume or the instance can do (all as what was added since the look before), and the length of the queue; eleven series for each volume and list of `dimensions`. `nvme` takes `CAP_SYS_ADMIN`, and under the packaged unit a drop-in with it and `PrivateDevices=no`; without it, that is told once and counted as `nvme_denied`.";
     "metrics.dimensions", "list of 1 to 8 lists of names", "`[[\"InstanceId\"], [\"AutoScalingGroupName\"], [\"AutoScalingGroupName\", \"AvailabilityZone\"]]`",
         "A series per list for every host metric; names: `InstanceId` (`Host` outside EC2), `InstanceType`, `ImageId`, `AutoScalingGroupName`, `AvailabilityZone`, `Region`, `AccountId`, `Host`. A list with a value that is not known is left out until it is. Lists without `InstanceId` or `Host` are shared by the fleet and paid once.";
     "metrics.exclude_metrics", "list of names", "none",
@@ -217,4 +217,30 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Network interfaces to measure.";
     "metrics.net.exclude", "list of patterns", "loopback and the interfaces of containers",
         "Network interfaces to leave out. The default is `lo`, `veth*`, `docker*`, `br-*`, `virbr*`, `cni*`, `cali*`, `flannel*`, `cilium*`, `lxc*`, `dummy*`, `ifb*`, `tunl*` and `sit*`.";
+    "metrics.procstat.pid_file", "absolute path", "one of `pid_file`, `exe`, `pattern`, `unit`, `cgroup` and `user` is required",
+        "In a table `[[metrics.procstat]]`, of which each switches the scraper `procstat` on: measures the process whose number stands in this file. Without the file, or without such a process, `pid_count` is 0.";
+    "metrics.procstat.exe", "regular expression", "none",
+        "Measures the processes whose name it matches anywhere, as `pgrep` does. A name that the kernel has cut after 15 bytes is completed from the command line.";
+    "metrics.procstat.pattern", "regular expression", "none",
+        "Measures the processes whose command line it matches anywhere, as `pgrep -f` does. What a process fits is found out in its first two looks and again when its name changes.";
+    "metrics.procstat.unit", "glob", "none",
+        "Measures the processes of systemd units with such a name, `.service` if it has no kind, together as one series. A slice stands for all units below it.";
+    "metrics.procstat.cgroup", "glob that begins with a slash", "none",
+        "Measures the processes of control groups with such a path, as `/proc/self/cgroup` tells it or below `/sys/fs/cgroup`, together as one series. `/system.slice/**` takes in all below it.";
+    "metrics.procstat.user", "name of `/etc/passwd`, or a number", "none",
+        "Measures the processes whose real user it is, together as one series.";
+    "metrics.procstat.process_name", "string, up to 1024 bytes", "the name of each process; none for `unit`, `cgroup` and `user`",
+        "The dimension `process_name`. The processes of a target with the same name are one series: `Sum` is what they have together, `Average` what one has.";
+    "metrics.procstat.append_dimensions", "table of strings", "none",
+        "Dimensions on all series of the target. Text without placeholders, which `metrics.append_dimensions` knows.";
+    "metrics.procstat.measurements", "list of names, with or without `procstat_`", "`[\"cpu_usage\", \"memory_rss\", \"num_threads\", \"num_fds\", \"pid_count\"]`",
+        "What is told, each a series for each process name and list of `dimensions`: `cpu_usage`, `cpu_time`, `cpu_time_user`, `cpu_time_system`, `cpu_time_iowait` and others of `cpu_time_*` that are always 0, `memory_rss`, `memory_vms`, `memory_swap`, `memory_data`, `memory_stack`, `memory_locked`, `num_fds`, `num_threads`, `pid`, `nice_priority`, `realtime_priority`, `signals_pending`, `read_bytes`, `write_bytes`, `read_count`, `write_count`, `voluntary_context_switches`, `involuntary_context_switches`, `rlimit_{cpu_time,file_locks,memory_data,memory_locked,memory_rss,memory_stack,memory_vms,nice_priority,num_fds,realtime_priority,signals_pending}_{soft,hard}`, and `pid_count`, how many there are. What adds up is told as what was added since the look before; with `metrics.compatibility` as it is, and a limit that there is not as 2^64-1 instead of nothing. `num_fds` and reads and writes of other users' processes take `CAP_SYS_PTRACE`; without it they are left out and counted as `procstat_denied`. At most 1,000 processes are measured at once.";
+    "metrics.ethtool.include", "list of patterns", "`[\"*\"]`",
+        "The table `[metrics.ethtool]` switches the scraper `ethtool` on, which asks the drivers of these network interfaces for their counters. Loopback is never asked.";
+    "metrics.ethtool.exclude", "list of patterns", "as `metrics.net.exclude`",
+        "Network interfaces to leave out.";
+    "metrics.ethtool.metrics_include", "list of patterns", "`[\"*_allowance_*\"]`",
+        "Counters to tell, by their names in `ethtool -S` with or without `ethtool_`. The default is what the driver `ena` of EC2 says about the allowances of the instance: six series for each interface and list of `dimensions`, up to US$ 1.80 a month for each. `*_allowance_exceeded` is told as what was added since the look before, with `metrics.compatibility` as it is; other counters are told as they are.";
+    "metrics.nvidia_gpu.program", "absolute path", "`\"/usr/bin/nvidia-smi\"`",
+        "The table `[metrics.nvidia_gpu]` switches the scraper `nvidia_gpu` on, which runs this program at each look, for 5 s at most and half of `sample_interval`; what comes later is left out and counted as `device_late`. In persistence mode it answers within 0.1 s. Seventeen series for each GPU and list of `dimensions`; `measurements` chooses. Under the packaged unit it takes a drop-in with `PrivateDevices=no`.";
 };

@@ -26,7 +26,11 @@ fn the_manual_is_up_to_date() {
         env!("CARGO_MANIFEST_DIR"),
         "/../docs/configuration-agent.md"
     );
-    let page = page(HEAD, KEYS, &["logs.file", "logs.journald"]);
+    let page = page(
+        HEAD,
+        KEYS,
+        &["logs.file", "logs.journald", "metrics.procstat"],
+    );
     assert!(
         is_up_to_date(Path::new(path), &page).unwrap(),
         "docs/configuration-agent.md is out of date; run the tests with UPDATE_GENERATED=1"

@@ -3,6 +3,7 @@
 //! Every key that is read here stands in [`super::KEYS`]; a test compares the two.
 
 mod destination;
+mod devices;
 mod framing;
 mod host;
 mod journald;

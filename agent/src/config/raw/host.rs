@@ -5,6 +5,7 @@ use plimsoll_core::catalog::namespace;
 use plimsoll_core::config::Section;
 
 use super::super::MetricsConfig;
+use super::devices;
 use super::metrics::{DEVICES_EXCLUDED, INTERFACES_EXCLUDED, INTERVAL, filter};
 use crate::scraper::{FAMILIES, Family, FamilySelection, OFF_BY_DEFAULT, Selection, Style};
 
@@ -81,7 +82,7 @@ pub(super) fn of_family(table: &mut Section<'_>, family: Family, selection: &mut
         Family::Pressure => {
             selection.pressure_full = table.take_bool("full").unwrap_or(selection.pressure_full);
         }
-        _ => {}
+        _ => devices::of_family(table, family, selection),
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use plimsoll_aws::limits;
 use plimsoll_core::catalog::cwagent::CWAGENT_METRICS;
-use plimsoll_core::catalog::{self, AGENT_METRICS, HOST_METRICS};
+use plimsoll_core::catalog::{self, AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, PROCESS_METRICS};
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape};
-use super::{host, shape};
+use super::{devices, host, shape};
 use crate::identity::DIMENSIONS;
-use crate::scraper::{FAMILIES, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
+use crate::scraper::{FAMILIES, Family, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
 pub(super) const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -65,7 +65,12 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
         config.waiting_datums_max = usize::try_from(datums).unwrap_or(WAITING_DATUMS);
     }
     shape::read(&mut section, &mut config);
+    devices::processes(&mut section, &mut config);
     for (name, family) in FAMILIES {
+        // Its tables are a list.
+        if family == Family::Procstat {
+            continue;
+        }
         if let Some(mut table) = section.take_section(name) {
             shape::common(&mut table, Feed::Host(family), &mut config);
             host::of_family(&mut table, family, &mut config.selection);
@@ -114,6 +119,7 @@ fn default() -> MetricsConfig {
             },
             devices: all_but(&DEVICES_EXCLUDED),
             interfaces: all_but(&INTERFACES_EXCLUDED),
+            ethtool: devices::default_ethtool(),
             ..Selection::default()
         },
         shape: Shape {
@@ -182,6 +188,8 @@ fn excluded(section: &mut Section<'_>, rules: &mut Vec<MetricRule>) {
             .iter()
             .chain(AGENT_METRICS)
             .chain(CWAGENT_METRICS)
+            .chain(PROCESS_METRICS)
+            .chain(DEVICE_METRICS)
             .map(|metric| metric.name)
     };
     for name in section.take_strings("exclude_metrics") {

@@ -260,7 +260,11 @@ fn keys_of_the_reader() -> BTreeSet<String> {
     let sources = FAMILIES.iter().map(|(name, _)| *name).chain(SOURCES);
     let sources = sources.map(|name| {
         let table = format!("metrics.{name}");
-        let text = format!("[{table}]\nzzz = 1\n");
+        let heading = match name {
+            "procstat" => format!("[[{table}]]\nexe = \"x\""),
+            _ => format!("[{table}]"),
+        };
+        let text = format!("{heading}\nzzz = 1\n");
         (table, text)
     });
     let mut keys = BTreeSet::new();
@@ -274,7 +278,7 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         let allowed = allowed.split(';').next().unwrap().split(", ");
         let dot = if table.is_empty() { "" } else { "." };
         keys.extend(allowed.map(|key| match table.strip_prefix("metrics.") {
-            Some(source) if source != "rule" && COMMON.contains(&key) => {
+            Some(source) if !["rule", "procstat"].contains(&source) && COMMON.contains(&key) => {
                 format!("metrics.<source>.{key}")
             }
             _ => format!("{table}{dot}{key}"),
