@@ -20,6 +20,15 @@ pub fn checkpoint(data: &[u8]) {
     crate::checkpoint::read_anything(data);
 }
 
+/// Reads `data` as what foreign hands may have written for the scrapers: the log page of a volume,
+/// and the files of a process.
+///
+/// # Panics
+/// When a page is understood that is too short to be one.
+pub fn scraped(data: &[u8]) {
+    crate::scraper::read_anything(data);
+}
+
 /// Splits `data` into lines, arriving in pieces whose length its first byte says, and checks that
 /// every byte is in exactly one line or an end of line.
 ///

@@ -60,6 +60,9 @@ use snapshot::{Input, Snapshot};
 /// Room for the samples of a family, so that few have to grow.
 const SAMPLES_USUAL: usize = 16;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use aside::read_anything;
+
 /// Turns a snapshot into samples of one family.
 pub(crate) trait Scraper: Send + Sync {
     /// Adds what can be told. What was added before an error stays.

@@ -180,6 +180,19 @@ impl Aside {
     }
 }
 
+/// Gives all that is read of devices and processes the same bytes, for fuzzing.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_anything(data: &[u8]) {
+    let page = super::nvme::page::parse(data);
+    assert!(
+        page.is_err() || data.len() >= 96,
+        "every number has its place"
+    );
+    let text = String::from_utf8_lossy(data);
+    nvidia::parse(&text, &mut Vec::new());
+    super::procstat::read_anything(&text);
+}
+
 fn tell_late(family: &str, health: &Health) {
     if health.problems.add("device_late", 1) {
         log::warn!(
@@ -241,6 +254,16 @@ mod tests {
         let told = aside.finish(&health).await;
         assert_eq!(told, [Sample::new(&NVIDIA_SMI_FAN_SPEED, 2.0)]);
         assert_eq!(count(&health, "odd"), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_read_is_understood_or_refused(
+            kind in 0..3_usize, tail in proptest::collection::vec(proptest::num::u8::ANY, 0..120),
+        ) {
+            let heads: [&[u8]; 3] = [b"", b"\x10\xb5\x23\x3c", b"1 (a) S "];
+            read_anything(&[heads[kind], &tail].concat());
+        }
     }
 
     #[tokio::test]

@@ -171,7 +171,7 @@ impl Device for NvidiaGpu {
 }
 
 /// Adds what each line says, and gives the number of those that are not understood.
-fn parse(text: &str, samples: &mut Vec<Sample>) -> u64 {
+pub(super) fn parse(text: &str, samples: &mut Vec<Sample>) -> u64 {
     let mut torn = 0;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let words: Vec<&str> = line.split(',').map(str::trim).collect();

@@ -225,5 +225,21 @@ impl Device for Procstat {
     }
 }
 
+/// Reads `text` as each file of a process, for fuzzing.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_anything(text: &str) {
+    let process = measure::Process {
+        stat: process::Stat::parse(text).unwrap_or_default(),
+        status: text.to_owned(),
+        io: text.to_owned(),
+        limits: text.to_owned(),
+        ..measure::Process::default()
+    };
+    for measure in MEASURES {
+        let value = (measure.value)(&process);
+        assert!(value.is_none_or(f64::is_finite), "{}", measure.metric.name);
+    }
+}
+
 #[cfg(test)]
 mod tests;
