@@ -51,7 +51,7 @@ impl Ord for KnownMetric {
 }
 
 impl KnownMetric {
-    fn key(&self) -> (&'static str, &'static str) {
+    fn key(self) -> (&'static str, &'static str) {
         (self.0.namespace, self.0.name)
     }
 }

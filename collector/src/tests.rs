@@ -224,16 +224,13 @@ apply = true
     fn metric(&self, name: &str, dimension: &str) -> Option<f64> {
         let datums = self.fakes.cloudwatch.metrics.datums();
         let of = |datum: &&Datum| {
-            datum.metric.name == name
+            datum.name() == name
                 && datum
-                    .dimensions
+                    .dimensions()
                     .iter()
                     .all(|(_, value)| &**value == dimension)
         };
-        datums.iter().rev().find(of).map(|datum| match datum.value {
-            plimsoll_aws::DatumValue::One(value) => value,
-            plimsoll_aws::DatumValue::Statistics { sum, .. } => sum,
-        })
+        datums.iter().rev().find(of).map(|datum| datum.value.sum())
     }
 }
 

@@ -149,7 +149,9 @@ impl Teller {
         };
         for (family, samples) in self.scrapers.scrape(is_due).await {
             if let Some(window) = self.folding.get_mut(&family) {
-                samples.into_iter().for_each(|one| window.add_sample(one));
+                for one in samples {
+                    window.add_sample(one);
+                }
             } else {
                 let interval = self.families.get(&family).map(|one| one.interval);
                 let resolution = resolution_seconds(interval.unwrap_or(self.tick));

@@ -84,21 +84,15 @@ impl<M: MetricsApi> Publisher<M> {
             .await?;
         let now = self.clock.now();
         let mut by_namespace: BTreeMap<&str, Vec<Datum>> = BTreeMap::new();
-        for datum in gauges(&open, waiting, &self.health, now) {
-            by_namespace
-                .entry(datum.metric.namespace)
-                .or_default()
-                .push(datum);
+        for (namespace, datum) in gauges(&open, waiting, &self.health, now) {
+            by_namespace.entry(namespace).or_default().push(datum);
         }
         let totals = totals(&self.health);
         for (metric, value, total) in &totals {
             let told = self.told.get(&(metric.name, *value)).copied().unwrap_or(0);
             let added = total.saturating_sub(told);
-            let datum = datum(metric, value, as_number(added), now);
-            by_namespace
-                .entry(metric.namespace)
-                .or_default()
-                .push(datum);
+            let (namespace, datum) = datum(metric, value, as_number(added), now);
+            by_namespace.entry(namespace).or_default().push(datum);
         }
         for (namespace, datums) in by_namespace {
             match self.api.put_metric_data(namespace, &datums).await {
@@ -124,13 +118,13 @@ impl<M: MetricsApi> Publisher<M> {
 }
 
 /// What is so now.
-fn gauges(open: &[Incident], waiting: u64, health: &Health, now: UnixMillis) -> Vec<Datum> {
+fn gauges(open: &[Incident], waiting: u64, health: &Health, now: UnixMillis) -> Vec<Placed> {
     let count = |kind: Kind, severity: Option<Severity>| {
         let of_kind = open.iter().filter(|incident| incident.kind == kind);
         let matching = of_kind.filter(|incident| severity.is_none_or(|s| s == incident.severity));
         as_number(u64::try_from(matching.count()).unwrap_or(u64::MAX))
     };
-    let mut datums: Vec<Datum> = Severity::ALL
+    let mut datums: Vec<Placed> = Severity::ALL
         .into_iter()
         .map(|severity| {
             let value = count(Kind::Security, Some(severity));
@@ -183,10 +177,13 @@ fn totals(health: &Health) -> Totals {
     totals
 }
 
+/// A datum with its namespace.
+type Placed = (&'static str, Datum);
+
 /// A datum of a metric with at most one dimension, whose value is `value`.
-fn datum(metric: &'static Metric, value: &str, number: f64, now: UnixMillis) -> Datum {
+fn datum(metric: &'static Metric, value: &str, number: f64, now: UnixMillis) -> Placed {
     let dimensions = metric.dimensions.iter().take(1);
-    Datum {
+    let datum = Datum {
         series: Arc::new(Series {
             name: metric.name.into(),
             unit: metric.unit,
@@ -198,7 +195,8 @@ fn datum(metric: &'static Metric, value: &str, number: f64, now: UnixMillis) -> 
         value: DatumValue::One(number),
         resolution_seconds: RESOLUTION_SECONDS,
         additive: false,
-    }
+    };
+    (metric.namespace, datum)
 }
 
 /// A count as CloudWatch takes it. Beyond 2^32 the count is cut, which no interval reaches.

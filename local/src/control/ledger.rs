@@ -85,7 +85,7 @@ pub(super) fn month(view: &View<'_>) -> Vec<BillLine> {
 pub(super) fn agent_month(view: &View<'_>) -> Vec<BillLine> {
     let series: usize = super::overview::series(view)
         .iter()
-        .filter(|(name, _)| name == namespace::HOST)
+        .filter(|(name, _)| *name == namespace::HOST)
         .map(|(_, count)| count)
         .sum();
     let standing = Usage {
