@@ -73,7 +73,8 @@ async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut Stri
         api_requests: calls,
         ..Usage::default()
     };
-    let (for_series, for_calls) = (series.usd(), requests.usd());
+    // The sum of no items is a negative zero, which reads oddly.
+    let (for_series, for_calls) = (series.usd() + 0.0, requests.usd());
     writeln!(text, "  {own} series of this host: US$ {for_series:.2}").ok();
     writeln!(text, "  {calls:.0} PutMetricData calls: US$ {for_calls:.2}").ok();
     writeln!(
@@ -134,14 +135,14 @@ mod tests {
             "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
         )
         .unwrap();
-        let text = "[metrics]\nscrapers = [\"load\"]\n";
+        let text = "[metrics]\nscrapers = [\"load\"]\nper_instance = [\"load_1\"]\n";
         let config = Config::from_text("agent.toml", text).unwrap();
         let told = estimate(&config, &HostRoot::at(root.path())).await;
         for expected in [
-            "  4 series of this host: US$ 1.20\n",
+            "  1 series of this host: US$ 0.30\n",
             "  43200 PutMetricData calls: US$ 0.43\n",
-            "  metrics of this host: US$ 1.63\n",
-            "  on top, once for each group: 8 series: US$ 2.40\n",
+            "  metrics of this host: US$ 0.73\n",
+            "  on top, once for each group: 6 series: US$ 1.80\n",
         ] {
             assert!(told.contains(expected), "{expected}\n{told}");
         }

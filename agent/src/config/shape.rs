@@ -20,8 +20,12 @@ pub struct Shape {
     /// with a name that the metric does not have, or that has all of its dimensions, gives none.
     pub aggregations: Vec<Vec<String>>,
     /// Which metrics are told for this host alone: by the lists of `sets` that hold `InstanceId`,
-    /// `Host` or `host`. On a host without a group all of them are.
+    /// `Host` or `host`. All of them are on a host that is in no
+    /// fleet: where no other list is known but those of a kind of host, such as its type.
     pub per_instance: NameFilter,
+    /// Which metrics are told in every list of `sets` that is shared with other hosts. The others
+    /// are told in the first list of the host's fleet only.
+    pub in_every_list: NameFilter,
     /// Dimensions with the same value on every metric of `sets`.
     pub append: Vec<(String, Template)>,
     /// The same for the metrics of one feed.

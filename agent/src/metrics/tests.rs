@@ -160,7 +160,8 @@ async fn once_measures_every_family_and_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn ticks_are_aligned_and_the_identity_is_taken_up_when_it_comes() {
-    let text = "[metrics]\ninterval = \"10s\"\nscrapers = [\"load\", \"agent\"]\n";
+    let text = "[metrics]\ninterval = \"10s\"\nscrapers = [\"load\", \"agent\"]\n\
+                dimensions = [[\"InstanceId\"], [\"AutoScalingGroupName\"]]\n";
     let bench = bench(text, Mode::Follow);
     sleep(Duration::from_secs(15)).await;
     bench.host.send_modify(|host| {

@@ -48,7 +48,9 @@ pub(super) fn add(grid: &mut Grid, inventory: &Inventory) {
         (&NET_DROPS, "Dropped packets, most"),
     ];
     let chart = |(metric, title): &(&'static Metric, &str)| {
-        saturation(inventory, metric, title, &[INSTANCE_ID], true)
+        let found = search(inventory, metric, &[AUTO_SCALING_GROUP], "Maximum", MINUTE);
+        let row = Row::expression("hosts", worst(&found));
+        lines(inventory, title, metric.unit, vec![row])
             .events(inventory)
             .done()
     };

@@ -9,20 +9,20 @@ use plimsoll_core::catalog::{
 use super::chart::{BLUE, FIVE_MINUTES, MINUTE, ORANGE, RED, heading, lines, search, worst};
 use crate::alarms::threshold;
 use crate::body::{Chart, Grid, Row};
-use crate::dimension::INSTANCE_ID;
+use crate::dimension::AUTO_SCALING_GROUP;
 use crate::inventory::Inventory;
 
 /// Adds what agents do and how far behind they are.
 pub(super) fn add_agents(grid: &mut Grid, inventory: &Inventory) {
     let sum = |id: &str, metric: &Metric| {
-        let found = search(inventory, metric, &[INSTANCE_ID], "Sum", MINUTE);
+        let found = search(inventory, metric, &[AUTO_SCALING_GROUP], "Sum", MINUTE);
         Row::expression(id, format!("SUM({found})"))
     };
     let highest = |title: &str, metric: &'static Metric| -> Chart {
         let found = worst(&search(
             inventory,
             metric,
-            &[INSTANCE_ID],
+            &[AUTO_SCALING_GROUP],
             "Maximum",
             MINUTE,
         ));
@@ -66,9 +66,9 @@ pub(super) fn add_agents(grid: &mut Grid, inventory: &Inventory) {
     grid.row(
         6,
         vec![
-            highest("Memory of the largest agents", &AGENT_MEMORY).done(),
-            highest("Processor of the busiest agents", &AGENT_CPU).done(),
-            highest("Bytes waiting in agents", &AGENT_QUEUE_BYTES).done(),
+            highest("Memory of the largest agent", &AGENT_MEMORY).done(),
+            highest("Processor of the busiest agent", &AGENT_CPU).done(),
+            highest("Bytes waiting in an agent, most", &AGENT_QUEUE_BYTES).done(),
         ],
     );
 }
@@ -79,21 +79,27 @@ pub(super) fn add_own_cost(grid: &mut Grid, inventory: &Inventory) {
     let all = search(
         inventory,
         &AGENT_COST_PER_MONTH,
-        &[INSTANCE_ID],
+        &[AUTO_SCALING_GROUP],
         "Average",
         FIVE_MINUTES,
     );
     let mut cost = lines(
         inventory,
-        "US$ a month at the present pace",
+        "US$ a month for one agent, on average",
         Unit::None,
-        vec![Row::expression("cost", format!("SUM({all})")).label("all agents")],
+        vec![Row::expression("cost", all)],
     );
     cost.period = FIVE_MINUTES;
     if let Some(axis) = &mut cost.y_axis {
         axis.left.label = "US$ a month";
     }
-    let calls = search(inventory, &AGENT_CALLS, &[INSTANCE_ID], "Sum", FIVE_MINUTES);
+    let calls = search(
+        inventory,
+        &AGENT_CALLS,
+        &[AUTO_SCALING_GROUP],
+        "Sum",
+        FIVE_MINUTES,
+    );
     let calls = lines(
         inventory,
         "Calls to AWS",

@@ -8,7 +8,7 @@ use plimsoll_core::catalog::{
 use super::chart::{BLUE, FIVE_MINUTES, GREY, ORANGE, RED, number, search};
 use crate::alarms;
 use crate::body::{AlarmStates, Grid, Properties, Row, Text};
-use crate::dimension::{INSTANCE_ID, SEVERITY};
+use crate::dimension::{AUTO_SCALING_GROUP, INSTANCE_ID, SEVERITY};
 use crate::inventory::Inventory;
 
 /// Alarms in one widget. Source: CloudWatch API reference, dashboard body, `alarms`.
@@ -37,8 +37,8 @@ pub(super) fn add(grid: &mut Grid, inventory: &Inventory) {
 
 /// Adds the numbers.
 pub(super) fn add_numbers(grid: &mut Grid, inventory: &Inventory) {
-    let peak = |metric, label: &str| {
-        let found = search(inventory, metric, &[INSTANCE_ID], "Maximum", FIVE_MINUTES);
+    let peak = |metric, of: &str, label: &str| {
+        let found = search(inventory, metric, &[of], "Maximum", FIVE_MINUTES);
         vec![Row::expression("peak", format!("MAX({found})")).label(label)]
     };
     let open =
@@ -73,19 +73,19 @@ pub(super) fn add_numbers(grid: &mut Grid, inventory: &Inventory) {
                 inventory,
                 "Fullest memory in %",
                 "Maximum",
-                peak(&MEM_USED_PERCENT, "memory"),
+                peak(&MEM_USED_PERCENT, INSTANCE_ID, "memory"),
             ),
             number(
                 inventory,
                 "Fullest disk in %",
                 "Maximum",
-                peak(&DISK_USED_PERCENT, "disk"),
+                peak(&DISK_USED_PERCENT, INSTANCE_ID, "disk"),
             ),
             number(
                 inventory,
                 "Oldest unsent line in seconds",
                 "Maximum",
-                peak(&AGENT_OLDEST_UNSENT, "age"),
+                peak(&AGENT_OLDEST_UNSENT, AUTO_SCALING_GROUP, "age"),
             ),
         ],
     );

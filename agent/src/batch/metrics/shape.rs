@@ -14,6 +14,15 @@ use plimsoll_aws::Series;
 /// Dimensions that only this host has.
 const OWN_DIMENSIONS: [&str; 3] = ["InstanceId", "Host", "host"];
 
+/// Dimensions that tell a kind of host, not a fleet that someone looks at as a whole.
+const KINDS: [&str; 5] = [
+    "InstanceType",
+    "ImageId",
+    "AvailabilityZone",
+    "Region",
+    "AccountId",
+];
+
 /// A [`Shape`] on this host.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
@@ -24,7 +33,8 @@ pub(crate) struct Resolved {
     append_of: BTreeMap<Feed, Dimensions>,
     host: BTreeMap<String, (Arc<str>, Arc<str>)>,
     unknown: BTreeSet<String>,
-    has_shared_set: bool,
+    /// The first list that a fleet shares.
+    fleet: Option<usize>,
 }
 
 type Dimensions = Vec<(Arc<str>, Arc<str>)>;
@@ -33,6 +43,13 @@ type Dimensions = Vec<(Arc<str>, Arc<str>)>;
 struct Set {
     dimensions: Dimensions,
     is_own: bool,
+}
+
+impl Set {
+    fn is_of_fleet(&self) -> bool {
+        let is_kind = |name: &str| KINDS.contains(&name);
+        !self.is_own && !self.dimensions.iter().all(|(name, _)| is_kind(name))
+    }
 }
 
 impl Shape {
@@ -45,7 +62,7 @@ impl Shape {
             append_of: BTreeMap::new(),
             host: BTreeMap::new(),
             unknown: BTreeSet::new(),
-            has_shared_set: false,
+            fleet: None,
             shape: self.clone(),
         };
         resolved.append = fill(&self.append, host);
@@ -57,10 +74,10 @@ impl Shape {
             if let Some(set) = resolved.set(names, host)
                 && !resolved.sets.contains(&set)
             {
-                resolved.has_shared_set |= !set.is_own;
                 resolved.sets.push(set);
             }
         }
+        resolved.fleet = resolved.sets.iter().position(Set::is_of_fleet);
         for name in self.aggregations.iter().flatten() {
             if let Some(dimension) = host.dimension(name) {
                 resolved.host.insert(name.clone(), dimension);
@@ -151,8 +168,18 @@ impl Resolved {
     /// One list per set, with the metric's own dimensions and what is appended. Nothing that is
     /// appended overrides what the metric says itself.
     fn originals(&self, feed: Feed, sample: &Sample) -> Vec<Dimensions> {
-        let alone = !self.has_shared_set || self.shape.per_instance.admits(sample.name());
-        let sets = self.sets.iter().filter(|set| alone || !set.is_own);
+        let alone = self.fleet.is_none() || self.shape.per_instance.admits(sample.name());
+        let everywhere = self.shape.in_every_list.admits(sample.name());
+        let is_told = |place: usize, set: &Set| {
+            if set.is_own {
+                alone
+            } else {
+                everywhere || self.fleet == Some(place)
+            }
+        };
+        let sets = self.sets.iter().enumerate();
+        let sets = sets.filter(|(place, set)| is_told(*place, set));
+        let sets = sets.map(|(_, set)| set);
         let appended = self.append_of.get(&feed).into_iter().flatten();
         let appended: Vec<_> = appended.chain(&self.append).collect();
         let lists = sets.map(|set| {

@@ -27,6 +27,7 @@ fn host(group: Option<&str>) -> Host {
         name: "web".to_owned(),
         instance: Some(Identity {
             instance_id: "i-1".to_owned(),
+            instance_type: "m7".to_owned(),
             auto_scaling_group: group.map(str::to_owned),
             ..Identity::default()
         }),
@@ -39,6 +40,7 @@ fn shape(sets: &[&[&str]]) -> Shape {
         namespace: "Plimsoll/Host".to_owned(),
         sets: lists(sets),
         per_instance: names(&["*"]),
+        in_every_list: names(&["*"]),
         ..Shape::default()
     }
 }
@@ -102,8 +104,31 @@ fn only_metrics_that_are_asked_for_are_told_per_instance_unless_there_is_no_grou
             "Plimsoll/Host disk_free AutoScalingGroupName=asg,path=/ 2",
         ]
     );
+    shape.sets.push(vec!["InstanceType".to_owned()]);
+    shape.in_every_list = names(&["load_*"]);
     let mut alone = MetricBatcher::new(shape.resolve(&host(None)));
-    assert_eq!(alone.datums(tick(samples())).0.len(), 2);
+    // Both for the instance, and the load for its type.
+    assert_eq!(alone.datums(tick(samples())).0.len(), 3);
+}
+
+#[test]
+fn metrics_that_need_no_zone_are_told_in_the_first_shared_list_only() {
+    let mut shape = shape(&[
+        &["InstanceId"],
+        &["AutoScalingGroupName"],
+        &["InstanceType"],
+    ]);
+    shape.in_every_list = names(&["load_*"]);
+    assert_eq!(
+        told(&shape, vec![Sample::new(&LOAD_1, 1.0), disk("/", 2.0)]),
+        [
+            "Plimsoll/Host load_1 InstanceId=i-1 1",
+            "Plimsoll/Host load_1 AutoScalingGroupName=asg 1",
+            "Plimsoll/Host load_1 InstanceType=m7 1",
+            "Plimsoll/Host disk_free InstanceId=i-1,path=/ 2",
+            "Plimsoll/Host disk_free AutoScalingGroupName=asg,path=/ 2",
+        ]
+    );
 }
 
 #[test]

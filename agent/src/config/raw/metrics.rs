@@ -27,12 +27,22 @@ const WAITING_DATUMS_MAX: u64 = 1_000_000;
 pub(crate) const SERIES_PER_METRIC: usize = 500;
 /// Each set is a whole series more on the bill, for every metric.
 const DIMENSION_SETS_MAX: usize = 8;
-/// What a host with a group gets unless the file says otherwise. The last two are shared by the
-/// whole group, so they are paid once.
-pub(crate) const DIMENSION_SETS: [&[&str]; 3] = [
+/// What a host with a group gets unless the file says otherwise. All but the first are shared with
+/// other hosts, so they are paid once.
+pub(crate) const DIMENSION_SETS: [&[&str]; 4] = [
     &["InstanceId"],
     &["AutoScalingGroupName"],
     &["AutoScalingGroupName", "AvailabilityZone"],
+    &["InstanceType"],
+];
+/// What is worth a series for each instance: what tells which one is full.
+const PER_INSTANCE: [&str; 3] = ["cpu_usage_active", "mem_used_percent", "disk_used_percent"];
+/// What is worth a series for each zone and each type of instance.
+const IN_EVERY_LIST: [&str; 4] = [
+    "cpu_usage_active",
+    "mem_used_percent",
+    "disk_used_percent",
+    "load_per_vcpu",
 ];
 /// Interfaces of the machine itself and of containers, whose traffic is seen elsewhere.
 pub(crate) const INTERFACES_EXCLUDED: [&str; 14] = [
@@ -57,6 +67,9 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
         config.shape.namespace = namespace.value;
     }
     host::families(&mut section, &mut config.selection);
+    if section.keys().any(|key| key == "dimensions") {
+        told_in_all(&mut config.shape);
+    }
     dimension_sets(&mut section, &mut config.shape.sets);
     excluded(&mut section, &mut config.shape.rules);
     if let Some(datums) =
@@ -125,7 +138,8 @@ fn default() -> MetricsConfig {
         shape: Shape {
             namespace: catalog::namespace::HOST.to_owned(),
             sets: sets.collect(),
-            per_instance: all_but(&[]),
+            per_instance: NameFilter::new(&PER_INSTANCE, &[] as &[&str]).unwrap_or_default(),
+            in_every_list: NameFilter::new(&IN_EVERY_LIST, &[] as &[&str]).unwrap_or_default(),
             ..Shape::default()
         },
         applications: Applications::default(),
@@ -179,6 +193,14 @@ fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
         }
     }
     *sets = written;
+}
+
+/// What is told where is chosen for the lists that are there by default. Who writes lists wants all
+/// metrics in them, unless they say otherwise.
+fn told_in_all(shape: &mut Shape) {
+    let all = NameFilter::new(&["*"], &[] as &[&str]).unwrap_or_default();
+    shape.per_instance.clone_from(&all);
+    shape.in_every_list = all;
 }
 
 /// Each excluded metric is a rule that drops it.

@@ -34,6 +34,11 @@ pub(super) fn read(section: &mut Section<'_>, config: &mut MetricsConfig) {
     if written {
         shape.per_instance = NameFilter::new(&names, NONE).unwrap_or_default();
     }
+    let written = section.keys().any(|key| key == "in_every_list");
+    let names = patterns(section, "in_every_list");
+    if written {
+        shape.in_every_list = NameFilter::new(&names, NONE).unwrap_or_default();
+    }
     if let Some(series) = section.take_integer("series_per_metric", 1..=SERIES_PER_METRIC_MAX) {
         config.series_per_metric_max = usize::try_from(series).unwrap_or(usize::MAX);
     }
