@@ -171,6 +171,8 @@ pub struct LogsTemplate {
     pub rescan_interval: Duration,
     /// See [`LogsConfig::dead_letter_bytes_max`].
     pub dead_letter_bytes_max: u64,
+    /// See [`LogsConfig::cloudwatch_agent_state`].
+    pub cloudwatch_agent_state: Option<PathBuf>,
 }
 
 /// [`FileTarget`] before the identity of the instance is known.
@@ -223,6 +225,7 @@ impl LogsTemplate {
             puts_in_flight_max: self.puts_in_flight_max,
             rescan_interval: self.rescan_interval,
             dead_letter_bytes_max: self.dead_letter_bytes_max,
+            cloudwatch_agent_state: self.cloudwatch_agent_state.clone(),
         }
     }
 
@@ -281,6 +284,9 @@ pub struct LogsConfig {
     pub rescan_interval: Duration,
     /// The dead-letter file is cut at this size, oldest first, counted.
     pub dead_letter_bytes_max: u64,
+    /// Where amazon-cloudwatch-agent has left its positions: a file that exists when its target is
+    /// first looked for goes on there. `None` asks nobody.
+    pub cloudwatch_agent_state: Option<PathBuf>,
 }
 
 impl LogsConfig {

@@ -202,6 +202,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let (queue, receiver) = bounded(queued);
     let given = (&ledger, &committer, &queue);
     let journal = start_journal(&config, &world, &tuning, once, given)?;
+    let take_over = config.cloudwatch_agent_state.clone();
     let options = SinkOptions {
         flush_interval: config.flush_interval,
         puts_max: config.puts_in_flight_max,
@@ -235,7 +236,8 @@ pub(crate) fn start_tuned<A: LogsApi>(
             tuning.timing,
             once,
         )
-        .with_descriptors(descriptor_budget()),
+        .with_descriptors(descriptor_budget())
+        .with_take_over(take_over),
         queue,
         committer: committer.clone(),
         shutdown: world.shutdown,

@@ -6,6 +6,7 @@ mod cost;
 mod logs;
 mod metrics;
 mod notify;
+mod parameters;
 mod queue;
 
 pub use body::{EVENT_JSON_OVERHEAD, PutLogEventsBody, billed_len};
@@ -15,4 +16,5 @@ pub use metrics::{
     Alarm, AlarmState, AlarmsApi, Datum, DatumValue, MetricsApi, Series, StoredAlarm,
 };
 pub use notify::{Notification, NotifyApi};
+pub use parameters::ParametersApi;
 pub use queue::{ObjectsApi, QueueApi, QueueMessage};

@@ -17,16 +17,21 @@ mod metrics;
 mod notify;
 #[cfg(feature = "collector")]
 mod objects;
+#[cfg(feature = "logs")]
+mod parameters;
 #[cfg(feature = "collector")]
 mod queue;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -39,6 +44,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 pub use logs::CloudWatchLogs;
 #[cfg(feature = "metrics")]
 pub use metrics::CloudWatch;
+#[cfg(feature = "logs")]
+pub use parameters::ParameterStore;
 
 #[cfg(feature = "collector")]
 pub use self::{cost::CostExplorer, notify::Sns, objects::S3, queue::Sqs};
@@ -147,6 +154,13 @@ impl Clients {
         CloudWatchLogs::new(&self.config, self.settings.endpoint(Service::Logs))
     }
 
+    /// SSM Parameter Store.
+    #[cfg(feature = "logs")]
+    #[must_use]
+    pub fn parameters(&self) -> ParameterStore {
+        ParameterStore::new(&self.config, self.settings.endpoint(Service::Ssm))
+    }
+
     /// CloudWatch: metrics, and for the collector alarms and dashboards.
     #[cfg(feature = "metrics")]
     #[must_use]
@@ -222,6 +236,31 @@ async fn shared_config(settings: &Settings, imds: &Imds) -> Result<SdkConfig, Co
     Ok(loader.load().await)
 }
 
+/// The credentials of the settings' own file, before those that are found otherwise.
+#[expect(
+    deprecated,
+    reason = "the new names are in a crate that is otherwise not needed by name"
+)]
+fn file_first(
+    path: &Path,
+    settings: &Settings,
+    provider_config: &ProviderConfig,
+    chain: DefaultCredentialsChain,
+) -> SharedCredentialsProvider {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    let files = ProfileFiles::builder()
+        .include_default_config_file(true)
+        .with_file(ProfileFileKind::Credentials, path);
+    let mut file = ProfileFileCredentialsProvider::builder()
+        .configure(provider_config)
+        .profile_files(files.build());
+    if let Some(profile) = &settings.profile {
+        file = file.profile_name(profile);
+    }
+    let first = CredentialsProviderChain::first_try("credentials_file", file.build());
+    SharedCredentialsProvider::new(first.or_else("default", chain))
+}
+
 /// Settings, environment, profile, instance metadata: the first that names a Region.
 fn region(settings: &Settings, imds: &Imds) -> impl ProvideRegion + use<> {
     let profile = ProfileFileRegionProvider::builder();
@@ -254,13 +293,17 @@ async fn credentials(
         provider_config = provider_config.with_http_client(client);
     }
     let mut chain = DefaultCredentialsChain::builder()
-        .configure(provider_config)
+        .configure(provider_config.clone())
         .region(config.region().cloned())
         .imds_client(imds.client());
     if let Some(profile) = &settings.profile {
         chain = chain.profile_name(profile);
     }
-    let chain = SharedCredentialsProvider::new(chain.build().await);
+    let chain = chain.build().await;
+    let chain = match &settings.credentials_file {
+        Some(path) => file_first(path, settings, &provider_config, chain),
+        None => SharedCredentialsProvider::new(chain),
+    };
     let Some(role) = &settings.role else {
         return chain;
     };

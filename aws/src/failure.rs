@@ -130,6 +130,8 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "notfound",
             "queuedoesnotexist",
             "nonexistentqueue",
+            "parameternotfound",
+            "parameterversionnotfound",
         ],
     ),
     (

@@ -129,7 +129,7 @@ impl Imds {
         let builder = || {
             Client::builder()
                 .configure(&config)
-                .max_attempts(ATTEMPTS)
+                .max_attempts(settings.imds_attempts.unwrap_or(ATTEMPTS))
                 .connect_timeout(STEP_TIMEOUT)
                 .read_timeout(STEP_TIMEOUT)
                 .operation_timeout(QUESTION_TIMEOUT)

@@ -26,6 +26,9 @@ pub struct Settings {
     pub region: Option<String>,
     /// The profile of the shared AWS files; else `AWS_PROFILE`, else `default`.
     pub profile: Option<String>,
+    /// The shared file of credentials; else `AWS_SHARED_CREDENTIALS_FILE`, else
+    /// `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
     /// Where all services are; else `AWS_ENDPOINT_URL`, else AWS itself. Instance metadata is not
     /// meant.
     pub endpoint_url: Option<String>,
@@ -44,6 +47,8 @@ pub struct Settings {
     pub use_fips: Option<bool>,
     /// Whether dual-stack endpoints are used; else `AWS_USE_DUALSTACK_ENDPOINT` or the profile.
     pub use_dualstack: Option<bool>,
+    /// How often instance metadata is asked one question; else three times.
+    pub imds_attempts: Option<u32>,
     /// Name of the program for the user agent, such as `plimsoll-agent`.
     pub app_name: String,
     /// Version of the program for the user agent.
@@ -59,6 +64,8 @@ impl Default for Settings {
         Self {
             region: None,
             profile: None,
+            credentials_file: None,
+            imds_attempts: None,
             endpoint_url: None,
             endpoint_urls: BTreeMap::new(),
             role: None,
@@ -114,13 +121,15 @@ pub enum Service {
     /// STS, for assuming [`Settings::role`]. Web identity tokens are exchanged where
     /// `AWS_ENDPOINT_URL_STS` says.
     Sts,
+    /// SSM Parameter Store, for configurations that are kept there.
+    Ssm,
     /// Instance metadata.
     Imds,
 }
 
 impl Service {
     /// All of them, in the order of the manual.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Logs,
         Self::Monitoring,
         Self::CostExplorer,
@@ -128,6 +137,7 @@ impl Service {
         Self::Sqs,
         Self::S3,
         Self::Sts,
+        Self::Ssm,
         Self::Imds,
     ];
 
@@ -142,6 +152,7 @@ impl Service {
             Self::Sqs => "sqs",
             Self::S3 => "s3",
             Self::Sts => "sts",
+            Self::Ssm => "ssm",
             Self::Imds => "imds",
         }
     }
@@ -237,6 +248,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("region", &self.region)
             .field("profile", &self.profile)
+            .field("credentials_file", &self.credentials_file)
             .field("endpoint_url", &self.endpoint_url.as_deref().map(mask_url))
             .field("endpoint_urls", &endpoint_urls)
             .field("role", &self.role)
@@ -245,6 +257,7 @@ impl fmt::Debug for Settings {
             .field("ca_bundle", &self.ca_bundle)
             .field("use_fips", &self.use_fips)
             .field("use_dualstack", &self.use_dualstack)
+            .field("imds_attempts", &self.imds_attempts)
             .field("app_name", &self.app_name)
             .field("app_version", &self.app_version)
             .field("connect_timeout", &self.connect_timeout)

@@ -9,6 +9,9 @@ use plimsoll_core::config::Section;
 
 use crate::settings::{AssumeRole, Service, Settings};
 
+/// More would hold up the start for longer than a minute.
+const IMDS_ATTEMPTS_MAX: u64 = 10;
+
 impl Settings {
     /// Takes the keys of the `[aws]` table; `None` for a file without the table. The caller
     /// finishes the section. Every mistake is reported there.
@@ -23,6 +26,7 @@ impl Settings {
         };
         settings.region = take(section, "region");
         settings.profile = take(section, "profile");
+        settings.credentials_file = take(section, "credentials_file").map(PathBuf::from);
         settings.endpoint_url = take(section, "endpoint_url");
         settings.take_endpoints(section);
         settings.take_role(section);
@@ -31,6 +35,9 @@ impl Settings {
         settings.ca_bundle = take(section, "ca_bundle").map(PathBuf::from);
         settings.use_fips = section.take_bool("fips");
         settings.use_dualstack = section.take_bool("dual_stack");
+        settings.imds_attempts = section
+            .take_integer("imds_attempts", 1..=IMDS_ATTEMPTS_MAX)
+            .and_then(|attempts| u32::try_from(attempts).ok());
         for bad in settings.check() {
             if !bad.setting.starts_with("endpoint_urls.") {
                 section.report(key_of(&bad.setting), &bad.why, "", None);

@@ -16,6 +16,10 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The Region that logs and metrics go to.";
     "aws.profile", "name", "`AWS_PROFILE`, then `default`",
         "The profile of the shared AWS files to take Region and credentials from. Leave it out on EC2, where the role of the instance is used.";
+    "aws.credentials_file", "path", "`AWS_SHARED_CREDENTIALS_FILE`, then `~/.aws/credentials`",
+        "The shared file that `aws.profile` is looked for in.";
+    "aws.imds_attempts", "whole number, 1 to 10", "`3`",
+        "How often instance metadata is asked one question before it is taken for unanswered.";
     "aws.endpoint_url", "URL", "`AWS_ENDPOINT_URL`, then AWS",
         "Where all services are. For a local stand-in; VPC endpoints need no setting.";
     "aws.endpoint_urls.logs", "URL", "`AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, then `aws.endpoint_url`",
@@ -24,6 +28,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Where CloudWatch is.";
     "aws.endpoint_urls.sts", "URL", "`AWS_ENDPOINT_URL_STS`, then `aws.endpoint_url`",
         "Where STS is, for `aws.role_arn`.";
+    "aws.endpoint_urls.ssm", "URL", "`AWS_ENDPOINT_URL_SSM`, then `aws.endpoint_url`",
+        "Where SSM Parameter Store is, for a configuration that is kept there.";
     "aws.endpoint_urls.imds", "URL", "`AWS_EC2_METADATA_SERVICE_ENDPOINT`, then the instance's own address",
         "Where instance metadata is. `aws.endpoint_url` does not move it.";
     "aws.endpoint_urls.ce", "URL", "none",
@@ -55,6 +61,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "How often directories are looked through for new files even when the kernel told of none, as on network file systems.";
     "logs.dead_letter", "size, 1MiB to 1GiB", "`\"16MiB\"`",
         "Events that CloudWatch Logs refuses are kept, with the reason, in `dead-letters.jsonl` and `dead-letters.1.jsonl` below `agent.state_dir`, up to this size; the oldest go first and are counted.";
+    "logs.cloudwatch_agent_state", "absolute path", "none",
+        "Where amazon-cloudwatch-agent has left its positions, usually `/opt/aws/amazon-cloudwatch-agent/logs/state`. A file that exists when its section is first looked for, and that this agent has no position in, then goes on where that agent stopped instead of at `start`; see migrating-from-cloudwatch-agent.md. Nothing in it is changed.";
     "logs.file.path", "glob or list of globs, absolute", "required",
         "The files to follow: `*` and `?` inside a directory, `[…]` one of a set, `{a,b}` either, `**` any number of directories; a leading dot and names that are not UTF-8 match as any other. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
     "logs.file.exclude", "glob or list of globs, absolute or without a slash", "none",

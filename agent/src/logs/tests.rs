@@ -38,6 +38,7 @@ fn config(logs: &Path) -> LogsConfig {
         puts_in_flight_max: 4,
         rescan_interval: Duration::from_secs(10),
         dead_letter_bytes_max: 1 << 20,
+        cloudwatch_agent_state: None,
     }
 }
 

@@ -20,6 +20,10 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The Region of the queues, the topics, the metrics, the alarms and the dashboard.";
     "aws.profile", "name", "`AWS_PROFILE`, then `default`",
         "The profile of the shared AWS files to take Region and credentials from. Leave it out on EC2, where the role of the instance is used.";
+    "aws.credentials_file", "path", "`AWS_SHARED_CREDENTIALS_FILE`, then `~/.aws/credentials`",
+        "The shared file that `aws.profile` is looked for in.";
+    "aws.imds_attempts", "whole number, 1 to 10", "`3`",
+        "How often instance metadata is asked one question before it is taken for unanswered.";
     "aws.endpoint_url", "URL", "`AWS_ENDPOINT_URL`, then AWS",
         "Where all services are. For a local stand-in; VPC endpoints need no setting.";
     "aws.endpoint_urls.logs", "URL", "none",
@@ -36,6 +40,7 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Where S3 is.";
     "aws.endpoint_urls.sts", "URL", "`AWS_ENDPOINT_URL_STS`, then `aws.endpoint_url`",
         "Where STS is, for `aws.role_arn`.";
+    "aws.endpoint_urls.ssm", "URL", "none", "Not called by the collector.";
     "aws.endpoint_urls.imds", "URL", "`AWS_EC2_METADATA_SERVICE_ENDPOINT`, then the instance's own address",
         "Where instance metadata is. `aws.endpoint_url` does not move it.";
     "aws.role_arn", "ARN of a role", "none",

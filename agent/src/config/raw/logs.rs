@@ -49,7 +49,13 @@ pub(super) fn read(root: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<Lo
         dead_letter_bytes_max: section
             .take_size("dead_letter", MIB..=IN_FLIGHT_MAX)
             .unwrap_or(DEAD_LETTER),
+        cloudwatch_agent_state: None,
     };
+    if let Some(directory) = section.take_name("cloudwatch_agent_state")
+        && is_absolute(&section, &directory)
+    {
+        logs.cloudwatch_agent_state = Some(directory.value.into());
+    }
     let files = section.take_sections("file");
     let journald = section.take_sections("journald");
     if section

@@ -12,6 +12,7 @@ pub(super) mod follow;
 mod retarget;
 mod rotate;
 mod sweep;
+mod takeover;
 mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -111,6 +112,8 @@ pub(crate) struct Reader<F: LogFs> {
     followed: u64,
     /// Whether files were opened that the disk may not know yet.
     opened: bool,
+    /// Where another agent has left its positions.
+    take_over: Option<PathBuf>,
 }
 
 /// What a round came to.
@@ -179,6 +182,7 @@ impl<F: LogFs> Reader<F> {
             undecided: HashSet::new(),
             followed: 0,
             opened: false,
+            take_over: None,
         }
     }
 

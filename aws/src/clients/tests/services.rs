@@ -3,6 +3,7 @@
 mod cloudwatch;
 mod collector;
 mod logs;
+mod parameters;
 
 use aws_credential_types::Credentials;
 use plimsoll_core::catalog;

@@ -15,7 +15,7 @@ use crate::checkpoint::Resumed;
 use crate::fs::{Kind, LogFs, Stat};
 use crate::record::{FileId, GUARD_BYTES, Guard, Stream};
 use crate::source::file::dated::Dated;
-use crate::source::file::discover::Scan;
+use crate::source::file::discover::{Scan, Target};
 use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::{Tail, Turn};
@@ -245,7 +245,7 @@ impl<F: LogFs> Reader<F> {
     }
 
     /// Where to begin in a file that was never read: at its start, unless it was there before its
-    /// target was first looked for and the target says otherwise.
+    /// target was first looked for and another agent has read it, or the target says otherwise.
     fn beginning(
         &mut self,
         target: usize,
@@ -253,11 +253,18 @@ impl<F: LogFs> Reader<F> {
         file: &F::File,
         stat: &Stat,
     ) -> io::Result<Place> {
-        let skip =
-            self.targets.all().get(target).is_some_and(|target| {
-                target.starts_at_end() && !self.ledger.has_started(target.key)
-            });
-        if skip {
+        let found_first = self
+            .targets
+            .all()
+            .get(target)
+            .filter(|target| !self.ledger.has_started(target.key))
+            .map(Target::starts_at_end);
+        if found_first.is_some()
+            && let Some(place) = self.taken_over(target, path, file, stat)?
+        {
+            return Ok(place);
+        }
+        if found_first == Some(true) {
             return self.end(path, file, stat);
         }
         Ok(self.place(path, stat, 0, Guard::default()))
@@ -271,7 +278,7 @@ impl<F: LogFs> Reader<F> {
         Ok(self.place(path, stat, offset, guard))
     }
 
-    fn place(&mut self, path: &Path, stat: &Stat, offset: u64, guard: Guard) -> Place {
+    pub(super) fn place(&mut self, path: &Path, stat: &Stat, offset: u64, guard: Guard) -> Place {
         self.opened = true;
         Place {
             id: self.ledger.open(stat.identity, path, offset, guard),

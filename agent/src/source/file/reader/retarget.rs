@@ -27,6 +27,7 @@ impl<F: LogFs> Reader<F> {
         };
         self.targets = targets;
         self.timing.rescan = config.rescan_interval;
+        self.take_over = config.cloudwatch_agent_state;
         let ids: Vec<FileId> = self.tails.keys().copied().collect();
         for id in ids {
             self.readopt(id);

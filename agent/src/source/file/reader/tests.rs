@@ -8,6 +8,7 @@ mod framing;
 mod odd;
 mod resting;
 mod rotation;
+mod takeover;
 
 use super::*;
 use std::fs::OpenOptions;

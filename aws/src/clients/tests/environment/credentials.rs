@@ -161,3 +161,22 @@ async fn child_has_no_credentials() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn the_file_of_the_settings_comes_before_whatever_else_there_is() {
+    let server = Loopback::saying(200, "{}").await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let text = "[fleet]\naws_access_key_id = AKIAFILEFILEFILEFILE\naws_secret_access_key = s\n";
+    std::fs::write(file.path(), text).expect("written");
+    let settings = Settings {
+        profile: Some("fleet".to_owned()),
+        credentials_file: Some(file.path().to_owned()),
+        ..settings(&server.url())
+    };
+    let clients = Clients::connect(&settings).await.expect("valid");
+    let made = clients.logs().create_log_stream("g", "s").await;
+    assert_eq!(made, Ok(()));
+    let asked = server.asked();
+    let signature = asked[0].header("authorization").expect("signed");
+    assert!(signature.contains("AKIAFILEFILEFILEFILE/"), "{signature}");
+}
