@@ -1,7 +1,9 @@
-//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | version`.
+//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | ctl | version`.
 //!
-//! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
+//! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
+//! as with the program whose place it takes.
 
+mod ctl;
 mod dlq;
 mod migrate;
 mod positions;
@@ -53,6 +55,8 @@ enum Command {
     Dlq(dlq::DlqArgs),
     /// How far each file has been delivered, and how to set it.
     Positions(positions::PositionsArgs),
+    /// Do what amazon-cloudwatch-agent-ctl does, with the same flags.
+    Ctl(ctl::CtlArgs),
     /// Print the version.
     Version,
 }
@@ -102,6 +106,8 @@ struct RunArgs {
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     alloc::bound();
+    let args: Vec<OsString> = args.into_iter().collect();
+    let is_ctl = args.get(1).is_some_and(|command| command == "ctl");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -109,7 +115,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 error.kind(),
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
-            return not_run(asked_for, &error.to_string());
+            let told = not_run(asked_for, &error.to_string());
+            return if is_ctl && !asked_for {
+                ExitCode::from(FAILED)
+            } else {
+                told
+            };
         }
     };
     let done = match cli.command {
@@ -118,6 +129,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),
+        Command::Ctl(args) => ctl::run(&args),
         Command::Version => {
             print(concat!("plimsoll-agent ", env!("CARGO_PKG_VERSION"), "\n"));
             Ok(())
@@ -240,6 +252,8 @@ mod tests {
         ] {
             assert_eq!(main(args), ExitCode::from(USAGE), "{args:?}");
         }
+        assert_eq!(main(&["ctl", "-a", "fly"]), ExitCode::from(FAILED));
+        assert_eq!(main(&["ctl", "-h"]), ExitCode::SUCCESS);
         assert_eq!(main(&["version"]), ExitCode::SUCCESS);
         assert_eq!(main(&["--help"]), ExitCode::SUCCESS);
         assert_eq!(

@@ -17,6 +17,8 @@ mod metrics;
 mod pattern;
 mod reader;
 mod report;
+pub(crate) mod sources;
+pub(crate) mod surroundings;
 #[cfg(test)]
 mod tests;
 mod toml;
