@@ -4,7 +4,6 @@
 //! What is read is text; whether it can be used is decided where it is translated. Nothing here
 //! writes anything.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -118,19 +117,14 @@ fn read_file(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| told(error.to_string()))
 }
 
-fn read_parameter<'a>(
-    name: &'a str,
-    settings: &'a Settings,
-) -> impl Future<Output = Result<String, String>> + 'a {
-    async move {
-        let told = |error: &(dyn std::error::Error + 'static)| {
-            format!("the parameter {name} cannot be read: {}", chain(error))
-        };
-        let clients = Clients::connect(settings).await;
-        let clients = clients.map_err(|error| told(&error))?;
-        let value = clients.parameters().parameter(name).await;
-        value.map_err(|error| told(&error))
-    }
+async fn read_parameter(name: &str, settings: &Settings) -> Result<String, String> {
+    let told = |error: &(dyn std::error::Error + 'static)| {
+        format!("the parameter {name} cannot be read: {}", chain(error))
+    };
+    let clients = Clients::connect(settings).await;
+    let clients = clients.map_err(|error| told(&error))?;
+    let value = clients.parameters().parameter(name).await;
+    value.map_err(|error| told(&error))
 }
 
 #[cfg(test)]
