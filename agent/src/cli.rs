@@ -8,6 +8,8 @@ mod dlq;
 mod migrate;
 mod positions;
 
+pub(crate) use ctl::DIRECTORY as CTL_DIRECTORY;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use plimsoll_core::error::chain;
 use plimsoll_core::logging;
 
 use crate::RunOptions;
+use crate::compat::sources;
 use crate::config::{Config, DEFAULT_PATH, Depth, Dialect, run_checks};
 use crate::estimate::estimate;
 use crate::scraper::{ASIDE_MAX, HostRoot, STUCK_MAX};
@@ -63,27 +66,42 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ConfigArgs {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
-    config: PathBuf,
-    /// The amazon-cloudwatch-agent's configuration instead: a JSON file, or a directory of them.
+    /// The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has
+    /// fetched where that file is not.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The amazon-cloudwatch-agent's configuration instead: a JSON file, a directory of them, or
+    /// ssm:NAME for a parameter of SSM.
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "config")]
     cloudwatch_agent_config: Option<PathBuf>,
 }
 
 impl ConfigArgs {
-    /// What is read.
-    fn path(&self) -> &Path {
-        let other = self.cloudwatch_agent_config.as_deref();
-        other.unwrap_or(&self.config)
+    /// What is read, and how it is written.
+    fn chosen(&self, exists: impl Fn(&Path) -> bool) -> (PathBuf, Dialect) {
+        if let Some(path) = &self.cloudwatch_agent_config {
+            return (path.clone(), Dialect::CloudWatchAgent);
+        }
+        if let Some(path) = &self.config {
+            return (path.clone(), Dialect::Plimsoll);
+        }
+        let (own, fetched) = (Path::new(DEFAULT_PATH), Path::new(CTL_DIRECTORY));
+        if exists(own) {
+            return (own.to_owned(), Dialect::Plimsoll);
+        }
+        if exists(fetched) {
+            return (fetched.to_owned(), Dialect::CloudWatchAgent);
+        }
+        match sources::in_environment() {
+            Some(named) => (named, Dialect::CloudWatchAgent),
+            // It is not there, which is then told.
+            None => (own.to_owned(), Dialect::Plimsoll),
+        }
     }
 
-    /// How it is written.
-    fn dialect(&self) -> Dialect {
-        match self.cloudwatch_agent_config {
-            Some(_) => Dialect::CloudWatchAgent,
-            None => Dialect::Plimsoll,
-        }
+    /// What is read.
+    fn path(&self) -> PathBuf {
+        self.chosen(Path::exists).0
     }
 }
 
@@ -176,7 +194,8 @@ fn validate(args: &ConfigArgs) -> Result<(), String> {
     let connected = runtime.block_on(Clients::connect(&config.aws));
     let price = runtime.block_on(estimate(&config, &HostRoot::default()));
     runtime.shutdown_background();
-    let path = args.path().display();
+    let path = args.path();
+    let path = path.display();
     let clients = connected.map_err(|error| format!("{path}: aws: {}\n", chain(&error)))?;
     let region = clients.region();
     print(&format!(
@@ -187,7 +206,8 @@ fn validate(args: &ConfigArgs) -> Result<(), String> {
 
 /// Reads the file and asks the machine nothing.
 fn configuration(args: &ConfigArgs) -> Result<Config, String> {
-    let config = args.dialect().load(args.path());
+    let (path, dialect) = args.chosen(Path::exists);
+    let config = dialect.load(&path);
     config.map_err(|problems| count_mistakes(&problems.0))
 }
 
@@ -226,7 +246,7 @@ mod tests {
         let Command::Run(run) = run.command else {
             panic!("{run:?}");
         };
-        assert_eq!(run.config.config, PathBuf::from("a.toml"));
+        assert_eq!(run.config.config, Some(PathBuf::from("a.toml")));
         assert_eq!(
             (run.dry_run, run.run_for),
             (true, Some(Duration::from_secs(90)))
@@ -235,7 +255,14 @@ mod tests {
         let Command::Validate(validate) = validate.command else {
             panic!("{validate:?}");
         };
-        assert_eq!(validate.config, PathBuf::from(DEFAULT_PATH));
+        let fetched = (PathBuf::from(CTL_DIRECTORY), Dialect::CloudWatchAgent);
+        assert_eq!(
+            validate.chosen(|path| path == Path::new(CTL_DIRECTORY)),
+            fetched
+        );
+        let own = (PathBuf::from(DEFAULT_PATH), Dialect::Plimsoll);
+        assert_eq!(validate.chosen(|_| true), own);
+        assert_eq!(validate.chosen(|_| false), own);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! line and JSON pointer; what it ignores is ignored here, with a warning. What is decided
 //! otherwise than there is in docs/adr/0023-compatibility-traps.md.
 //!
-//! Nothing here opens a socket, and only [`read`] opens files.
+//! Only [`sources`] opens a socket, and only it, [`read`] and [`surroundings`] open files.
 
 mod agent;
 mod environment;
@@ -136,11 +136,14 @@ pub(crate) fn load(path: &Path) -> Result<Translation, Problems> {
 }
 
 /// The parts of the configuration at `path`: a file, or all files of a directory by name. An empty
-/// directory is the built-in configuration.
+/// directory is the built-in configuration. Also what is named as in [`sources::named`].
 ///
 /// # Errors
 /// What cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<Part>, Problems> {
+    if let Some(part) = sources::named(path)? {
+        return Ok(vec![part]);
+    }
     if !path.is_dir() {
         return Ok(vec![read_file(path)?]);
     }

@@ -33,6 +33,7 @@ pub use shape::{MetricRule, Shape};
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
 use crate::compat;
+use crate::compat::surroundings::Surroundings;
 use crate::derive::Refiner;
 use crate::scraper::Selection;
 
@@ -78,7 +79,12 @@ impl Dialect {
     pub fn load(self, path: &Path) -> Result<Config, Problems> {
         let config = match self {
             Self::Plimsoll => raw::read(&Document::read(path)?)?,
-            Self::CloudWatchAgent => compat::load(path)?.config(&path.display().to_string())?,
+            Self::CloudWatchAgent => {
+                let name = path.display().to_string();
+                let mut config = compat::load(path)?.config(&name)?;
+                Surroundings::beside(path)?.complete(&mut config)?;
+                config
+            }
         };
         Ok(Config {
             file: Some(path.to_owned()),

@@ -8,17 +8,18 @@
 mod service;
 mod set;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use plimsoll_aws::Settings;
-use plimsoll_core::cli::{print, runtime};
+use plimsoll_core::cli::{count_mistakes, print, runtime};
+use plimsoll_core::config::Problems;
 
 use self::set::{Change, Set, replace};
 use super::{BLOCKING_THREADS_MAX, PROGRAM};
 use crate::compat::sources::Source;
 use crate::compat::surroundings::{ENVIRONMENT, LOG_LEVEL, Surroundings, level, variables};
+use crate::config::Dialect;
 
 /// Where the configurations are that the service runs with when it has none of its own.
 pub(crate) const DIRECTORY: &str = "/etc/plimsoll/cloudwatch-agent.d";
@@ -217,8 +218,8 @@ fn read(args: &CtlArgs, source: &Source) -> Result<String, String> {
         ..Settings::default()
     };
     if matches!(source, Source::Ssm(_)) {
-        let around = Surroundings::beside(&args.directory)?;
-        around.reach(&mut settings)?;
+        let around = Surroundings::beside(&args.directory).map_err(told)?;
+        around.reach(&mut settings).map_err(told)?;
         if args.mode == Mode::OnPremise && settings.profile.is_none() {
             settings.profile = Some(ON_PREMISE_PROFILE.to_owned());
         }
@@ -229,15 +230,24 @@ fn read(args: &CtlArgs, source: &Source) -> Result<String, String> {
     text
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn told(problems: Problems) -> String {
+    problems.to_string()
+}
+
 /// Whether the agent could run with the directory.
 fn check(directory: &Path) -> Result<(), String> {
-    let set = Set::new(directory.to_owned());
-    for path in set.files()? {
-        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&text)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+    // What is told is told of the place that it is for.
+    let at_home = |text: String| text.replace(".d.new/", ".d/");
+    match Dialect::CloudWatchAgent.load(directory) {
+        Ok(config) => {
+            for remark in &config.remarks {
+                print(&format!("warning: {}\n", at_home(remark.clone())));
+            }
+            Ok(())
+        }
+        Err(problems) => Err(at_home(count_mistakes(&problems.0)).trim_end().to_owned()),
     }
-    Ok(())
 }
 
 fn set_log_level(args: &CtlArgs) -> Result<(), String> {
@@ -273,11 +283,11 @@ fn put_variable(args: &CtlArgs, name: &str, value: &str) -> Result<(), String> {
     } else {
         String::new()
     };
-    let mut all = variables(&path, &text)?;
+    let mut all = variables(&path, &text).map_err(told)?;
     all.insert(name.to_owned(), value.to_owned());
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())? + "\n";
     // What would be refused at the next start is refused now.
-    variables(&path, &text)?;
+    variables(&path, &text).map_err(told)?;
     replace(&path, &text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 

@@ -8,31 +8,61 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use plimsoll_aws::{Clients, ParametersApi, Settings};
+use plimsoll_core::cli::runtime;
+use plimsoll_core::config::Problems;
 use plimsoll_core::error::chain;
 
-/// What is measured where nothing else was asked for: memory and disks in use, by instance and
-/// group.
-const BUILT_IN: &str = r#"{
-  "agent": { "run_as_user": "cwagent" },
-  "metrics": {
-    "append_dimensions": {
-      "AutoScalingGroupName": "${aws:AutoScalingGroupName}",
-      "ImageId": "${aws:ImageId}",
-      "InstanceId": "${aws:InstanceId}",
-      "InstanceType": "${aws:InstanceType}"
-    },
-    "metrics_collected": {
-      "disk": { "measurement": ["used_percent"], "resources": ["*"] },
-      "mem": { "measurement": ["mem_used_percent"] }
-    }
-  }
-}
-"#;
+use super::surroundings::Surroundings;
+use super::{Part, cannot_read};
+
 /// The name of the built-in configuration.
 const DEFAULT: &str = "default";
 /// What a configuration may have at most. A parameter has 8 KiB; the longest files that are known
 /// list some hundred logs.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
+
+/// The variable in which a container may be given its configuration. Source: CloudWatch user guide,
+/// "Install the CloudWatch agent on Amazon ECS".
+const CONTENT: &str = "CW_CONFIG_CONTENT";
+
+/// Whether the environment of this process holds a configuration, and how it is named.
+pub(crate) fn in_environment() -> Option<PathBuf> {
+    let content = std::env::var(CONTENT).ok();
+    content
+        .filter(|content| !content.trim().is_empty())
+        .map(|_| PathBuf::from(format!("env:{CONTENT}")))
+}
+
+/// The configuration that a name stands for which is none of a file: `ssm:NAME`, or `env:` and the
+/// name of a variable; `None` for a path. Blocks, and asks AWS if it must.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn named(path: &Path) -> Result<Option<Part>, Problems> {
+    let name = path.display().to_string();
+    let text = match name.split_once(':') {
+        Some(("env", variable)) => std::env::var(variable).map_err(|error| error.to_string()),
+        Some(("ssm", parameter)) => parameter_here(parameter, path)?,
+        _ => return Ok(None),
+    };
+    match text {
+        Ok(text) => Ok(Some(Part { name, text })),
+        Err(why) => Err(cannot_read(path, &why)),
+    }
+}
+
+/// The parameter, asked for from a thread that may wait.
+fn parameter_here(name: &str, path: &Path) -> Result<Result<String, String>, Problems> {
+    let mut settings = Settings::default();
+    Surroundings::beside(path)?.reach(&mut settings)?;
+    let runtime = runtime("plimsoll-agent", 1);
+    let read = runtime.and_then(|runtime| {
+        let text = runtime.block_on(read_parameter(name, &settings));
+        runtime.shutdown_background();
+        text
+    });
+    Ok(read)
+}
 
 /// One source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +114,7 @@ impl Source {
     /// One line that says what cannot be read and what would help.
     pub(crate) async fn read(&self, settings: &Settings) -> Result<String, String> {
         match self {
-            Self::Default => Ok(BUILT_IN.to_owned()),
+            Self::Default => Ok(Part::built_in().text),
             Self::File(path) => read_file(path),
             Self::Ssm(name) => read_parameter(name, settings).await,
         }

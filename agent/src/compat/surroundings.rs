@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 use plimsoll_aws::Settings;
-use plimsoll_core::config::{Document, Section};
+use plimsoll_core::config::{Document, Problem, Problems, Section};
 
+use crate::cli::CTL_DIRECTORY;
+use crate::compat::cannot_read;
 use crate::config::Config;
 
 /// Where amazon-cloudwatch-agent has both files.
@@ -75,23 +77,27 @@ pub(crate) fn level(word: &str) -> Option<LevelFilter> {
 }
 
 impl Surroundings {
-    /// Reads what stands beside `configuration`, a file or a directory.
+    /// Reads what stands beside `configuration`, a file or a directory. One that is neither is as
+    /// good as in our own directory.
     ///
     /// # Errors
-    /// Every mistake, each with its place, a line each.
-    pub(crate) fn beside(configuration: &Path) -> Result<Self, String> {
+    /// Every mistake, each with its place.
+    pub(crate) fn beside(configuration: &Path) -> Result<Self, Problems> {
+        let configuration = if configuration.is_absolute() || configuration.exists() {
+            configuration
+        } else {
+            Path::new(CTL_DIRECTORY)
+        };
         let home = configuration.parent().unwrap_or(Path::new("/"));
         Self::of(&[home, Path::new(THEIRS)])
     }
 
     /// Reads each file from the first of `homes` that has it.
-    fn of(homes: &[&Path]) -> Result<Self, String> {
+    fn of(homes: &[&Path]) -> Result<Self, Problems> {
         let mut read = Self::default();
         if let Some((path, text)) = first(homes, COMMON)? {
             let document = Document::from_text(&path.display().to_string(), &text);
-            read.common = document
-                .parse(|root| Some(Common::take(root)))
-                .map_err(|problems| problems.to_string())?;
+            read.common = document.parse(|root| Some(Common::take(root)))?;
         }
         if let Some((path, text)) = first(homes, ENVIRONMENT)? {
             read.environment = variables(&path, &text)?;
@@ -112,16 +118,20 @@ impl Surroundings {
         }
     }
 
+    /// What a variable is set to, by the file or else for this process. The variables that every
+    /// client of AWS knows are looked for in this process by ours.
     fn variable(&self, name: &str) -> Option<String> {
-        let value = self.environment.get(name).cloned();
+        let is_theirs = name.starts_with("CWAGENT_");
+        let own = || std::env::var(name).ok().filter(|_| is_theirs);
+        let value = self.environment.get(name).cloned().or_else(own);
         value.filter(|value| !value.is_empty())
     }
 
     /// Fills in what the settings leave open.
     ///
     /// # Errors
-    /// What cannot work, a line each.
-    pub(crate) fn reach(&self, aws: &mut Settings) -> Result<(), String> {
+    /// What cannot work.
+    pub(crate) fn reach(&self, aws: &mut Settings) -> Result<(), Problems> {
         let common = self.common.clone();
         let fill = |of: &mut Option<String>, value: Option<String>| {
             *of = of.take().or(value);
@@ -142,15 +152,17 @@ impl Surroundings {
         if let Some(name) = self.variable(USER_AGENT) {
             aws.app_name = name;
         }
-        let bad: Vec<String> = aws
-            .check()
-            .iter()
-            .map(|bad| format!("{COMMON} or {ENVIRONMENT}: {}: {}", bad.setting, bad.why))
-            .collect();
+        let bad = aws.check().into_iter().map(|bad| Problem {
+            file: format!("{COMMON} or {ENVIRONMENT}"),
+            key: bad.setting,
+            found: bad.why,
+            ..nowhere()
+        });
+        let bad: Vec<Problem> = bad.collect();
         if bad.is_empty() {
             Ok(())
         } else {
-            Err(bad.join("\n"))
+            Err(Problems(bad))
         }
     }
 
@@ -158,9 +170,10 @@ impl Surroundings {
     /// last.
     ///
     /// # Errors
-    /// What cannot work, a line each.
-    pub(crate) fn complete(&self, config: &mut Config) -> Result<(), String> {
+    /// What cannot work.
+    pub(crate) fn complete(&self, config: &mut Config) -> Result<(), Problems> {
         self.reach(&mut config.aws)?;
+        config.remarks.extend(self.notes.iter().cloned());
         if let Some(level) = self.variable(LOG_LEVEL).as_deref().and_then(level) {
             config.agent.log_level = level;
         }
@@ -201,37 +214,62 @@ impl Common {
 }
 
 /// The first of the files of this name that exists, with its text.
-fn first(homes: &[&Path], name: &str) -> Result<Option<(PathBuf, String)>, String> {
+fn first(homes: &[&Path], name: &str) -> Result<Option<(PathBuf, String)>, Problems> {
     for home in homes {
         let path = home.join(name);
         match std::fs::read_to_string(&path) {
             Ok(text) => return Ok(Some((path, text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
+            Err(error) => return Err(cannot_read(&path, &error.to_string())),
         }
     }
     Ok(None)
+}
+
+/// A problem of no place yet.
+fn nowhere() -> Problem {
+    Problem {
+        file: String::new(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        found: String::new(),
+        expected: String::new(),
+        nearest: None,
+    }
 }
 
 /// Reads `env-config.json`: one object of texts.
 ///
 /// # Errors
 /// What is wrong, with its place.
-pub(crate) fn variables(path: &Path, text: &str) -> Result<BTreeMap<String, String>, String> {
+pub(crate) fn variables(path: &Path, text: &str) -> Result<BTreeMap<String, String>, Problems> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let read: BTreeMap<String, String> = serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let path = path.display();
-        format!("{path}:{line}:{column}: expected one JSON object of texts: {error}")
-    })?;
+    let file = path.display().to_string();
+    let read: BTreeMap<String, String> = match serde_json::from_str(text) {
+        Ok(read) => read,
+        Err(error) => {
+            return Err(Problems(vec![Problem {
+                file,
+                line: error.line(),
+                column: error.column(),
+                found: error.to_string(),
+                expected: "expected one JSON object of texts".to_owned(),
+                ..nowhere()
+            }]));
+        }
+    };
     let word = read.get(LOG_LEVEL).filter(|word| !word.is_empty());
     match word.filter(|word| level(word).is_none()) {
-        Some(word) => Err(format!(
-            "{}: {LOG_LEVEL}: found \"{word}\", expected OFF, ERROR, WARN, INFO or DEBUG",
-            path.display()
-        )),
+        Some(word) => Err(Problems(vec![Problem {
+            file,
+            key: LOG_LEVEL.to_owned(),
+            found: format!("found \"{word}\""),
+            expected: "expected OFF, ERROR, WARN, INFO or DEBUG".to_owned(),
+            ..nowhere()
+        }])),
         None => Ok(read),
     }
 }
@@ -240,7 +278,7 @@ pub(crate) fn variables(path: &Path, text: &str) -> Result<BTreeMap<String, Stri
 mod tests {
     use super::*;
 
-    fn read(common: &str, environment: &str) -> Result<Surroundings, String> {
+    fn read(common: &str, environment: &str) -> Result<Surroundings, Problems> {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join(COMMON), common).unwrap();
         std::fs::write(home.path().join(ENVIRONMENT), environment).unwrap();
@@ -297,11 +335,7 @@ mod tests {
                 "{}",
                 ":2:16: imds.imds_retries",
             ),
-            (
-                "",
-                "{\n  \"A\": 1}",
-                "env-config.json:2:8: expected one JSON object of texts",
-            ),
+            ("", "{\n  \"A\": 1}", "env-config.json:2:8: invalid type"),
             (
                 "",
                 "{\"CWAGENT_LOG_LEVEL\": \"LOUD\"}",
@@ -309,11 +343,14 @@ mod tests {
             ),
         ];
         for (common, environment, expected) in cases {
-            let told = read(common, environment).unwrap_err();
+            let told = read(common, environment).unwrap_err().to_string();
             assert!(told.contains(expected), "{told}");
         }
         let read = read("[ssl]\nca_bundle_path = \"/no/such.pem\"\n", "{}").unwrap();
-        let told = read.reach(&mut Settings::default()).unwrap_err();
+        let told = read
+            .reach(&mut Settings::default())
+            .unwrap_err()
+            .to_string();
         assert!(
             told.contains("ca_bundle: cannot read /no/such.pem"),
             "{told}"
