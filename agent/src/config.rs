@@ -25,6 +25,8 @@ use plimsoll_aws::{LogClass, LogGroup, Settings};
 use plimsoll_core::config::{Document, Problems};
 
 pub use crate::sample::Feed;
+pub use crate::source::otlp::OtlpConfig;
+pub use crate::source::prometheus::PrometheusTarget;
 pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
@@ -147,6 +149,18 @@ pub struct MetricsConfig {
 pub struct Applications {
     /// The interval of each feed that has its own.
     pub interval_of: BTreeMap<Feed, Duration>,
+    /// Targets that are scraped.
+    pub prometheus: Vec<PrometheusTarget>,
+    /// Where OTLP is listened for.
+    pub otlp: Option<OtlpConfig>,
+}
+
+impl Applications {
+    /// Whether anyone is asked or listened to.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.prometheus.is_empty() || self.otlp.is_some()
+    }
 }
 
 /// The storage resolution that an interval asks for: 1 second below a minute, else 60.

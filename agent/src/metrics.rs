@@ -7,6 +7,7 @@
 //! drains.
 
 mod intakes;
+mod sources;
 mod teller;
 
 use std::sync::Arc;
@@ -74,12 +75,21 @@ pub(crate) fn start<A: MetricsApi>(
     );
     let (out, input) = mpsc::channel(TICKS_MAX);
     tokio::spawn(async move {
-        let shutdown = world.shutdown.clone();
+        let mut shutdown = world.shutdown.clone();
         let teller = Teller::new(&config, &world, out);
-        // The sink belongs to this task: if it is aborted, both stop.
+        let mut sources = sources::start(&config, &world);
+        // Sources and sink belong to this task: if it is aborted, all stop.
         let tell = async move {
             match mode {
-                Mode::Follow => teller.follow(shutdown).await,
+                Mode::Follow => {
+                    let (ended, sources_ended) = plimsoll_core::shutdown::channel();
+                    let end = async move {
+                        shutdown.requested().await;
+                        sources::end(&mut sources).await;
+                        ended.request();
+                    };
+                    tokio::join!(teller.follow(sources_ended), end);
+                }
                 Mode::Once => teller.once().await,
             }
         };

@@ -274,6 +274,16 @@ pub(crate) fn as_value(number: u64) -> f64 {
     number as f64
 }
 
+/// A time as milliseconds since 1970.
+#[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 are exact up to 2^53"
+)]
+pub(crate) fn millis(time: UnixMillis) -> f64 {
+    time.0 as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,3 +5,6 @@
 
 pub(crate) mod file;
 pub(crate) mod journald;
+pub(crate) mod otlp;
+pub(crate) mod prometheus;
+pub(crate) mod told;

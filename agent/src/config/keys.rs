@@ -253,4 +253,42 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Counters to tell, by their names in `ethtool -S` with or without `ethtool_`. The default is what the driver `ena` of EC2 says about the allowances of the instance: six series for each interface and list of `dimensions`, up to US$ 1.80 a month for each. `*_allowance_exceeded` is told as what was added since the look before, with `metrics.compatibility` as it is; other counters are told as they are.";
     "metrics.nvidia_gpu.program", "absolute path", "`\"/usr/bin/nvidia-smi\"`",
         "The table `[metrics.nvidia_gpu]` switches the scraper `nvidia_gpu` on, which runs this program at each look, for 5 s at most and half of `sample_interval`; what comes later is left out and counted as `device_late`. In persistence mode it answers within 0.1 s. Seventeen series for each GPU and list of `dimensions`; `measurements` chooses. Under the packaged unit it takes a drop-in with `PrivateDevices=no`.";
+    "metrics.prometheus.url", "URL with `http`", "required",
+        "In a table `[[metrics.prometheus]]`: a target that is scraped, in the text format 0.0.4 or OpenMetrics 1.0, up to 16 MiB. Gauges and untyped values are told with count, sum, minimum and maximum; counters as what they counted since the scrape before; histograms as distributions whose count, sum and average are exact and whose percentiles are off by less than the bucket they fall into; of summaries each quantile is a gauge with the dimension `quantile`, and `_count` and `_sum` are counters. Names and labels stay as they are.";
+    "metrics.prometheus.name", "string", "host, port and path of the URL, or the socket",
+        "What the target is called in logs, and in the dimension `target` of `prometheus_up`, which is 1 when a scrape succeeded and 0 when not.";
+    "metrics.prometheus.socket", "absolute path", "none",
+        "A unix socket to connect to instead of the host of the URL.";
+    "metrics.prometheus.interval", "duration in whole seconds, 1s to 1h", "`metrics.interval`",
+        "The time between two scrapes. What several scrapes of one `metrics.interval` tell is folded into one datum for each series.";
+    "metrics.prometheus.timeout", "duration, 100ms to 60s", "`\"10s\"`, or the interval if that is shorter",
+        "How long a scrape may take. A target that hangs holds up no other.";
+    "metrics.prometheus.token_file", "absolute path", "none",
+        "A file with a bearer token, read anew at each scrape. It is sent to this target only, and never logged.";
+    "metrics.prometheus.include", "list of names of metrics, with `*` and `?`", "`[\"*\"]`",
+        "Which metrics are told: each series costs up to US$ 0.30 a month. The parts of a histogram have its name.";
+    "metrics.prometheus.exclude", "list of names of metrics, with `*` and `?`", "none",
+        "Which are not.";
+    "metrics.prometheus.namespace", "name, up to 255 characters", "`metrics.namespace`",
+        "Its namespace.";
+    "metrics.prometheus.labels.include", "list of names of labels, with `*` and `?`", "`[\"*\"]`",
+        "Which labels become dimensions. Series that differ only in the others become one: what they counted is added up.";
+    "metrics.prometheus.labels.exclude", "list of names of labels, with `*` and `?`", "none",
+        "Which do not.";
+    "metrics.prometheus.labels.rename", "table of strings", "none",
+        "New names of labels, such as `{ code = \"status\" }`. `include` and `exclude` are about the old ones.";
+    "metrics.prometheus.labels.add", "table of strings", "none",
+        "Dimensions on every series of the target, unless it has a label of the name.";
+    "metrics.otlp.address", "address with port", "`\"127.0.0.1:4318\"`",
+        "The table `[metrics.otlp]` opens a port for OTLP over HTTP: `POST /v1/metrics` with protobuf or JSON, up to 4 MiB, also packed with gzip. Whoever can reach it decides what is paid for, so it is the loopback interface unless another is written. Gauges and sums that go down as well are told with count, sum, minimum and maximum; other sums as what they have grown by, whether they are sent as deltas or cumulative; histograms and exponential histograms as distributions with exact count, sum and average.";
+    "metrics.otlp.resource_attributes", "list of names", "`[\"service.name\"]`",
+        "Attributes of the program that become dimensions of all of its series. Those of data points all do, unless `labels` says otherwise.";
+    "metrics.otlp.labels.include", "list of names of attributes, with `*` and `?`", "`[\"*\"]`",
+        "Which attributes of data points become dimensions.";
+    "metrics.otlp.labels.exclude", "list of names of attributes, with `*` and `?`", "none",
+        "Which do not.";
+    "metrics.otlp.labels.rename", "table of strings", "none",
+        "New names of attributes.";
+    "metrics.otlp.labels.add", "table of strings", "none",
+        "Dimensions on every series, unless it has an attribute of the name.";
 };

@@ -26,11 +26,13 @@ fn the_manual_is_up_to_date() {
         env!("CARGO_MANIFEST_DIR"),
         "/../docs/configuration-agent.md"
     );
-    let page = page(
-        HEAD,
-        KEYS,
-        &["logs.file", "logs.journald", "metrics.procstat"],
-    );
+    let lists = [
+        "logs.file",
+        "logs.journald",
+        "metrics.procstat",
+        "metrics.prometheus",
+    ];
+    let page = page(HEAD, KEYS, &lists);
     assert!(
         is_up_to_date(Path::new(path), &page).unwrap(),
         "docs/configuration-agent.md is out of date; run the tests with UPDATE_GENERATED=1"

@@ -9,6 +9,7 @@ mod host;
 mod journald;
 mod logs;
 mod metrics;
+mod pull;
 mod shape;
 mod shaping;
 

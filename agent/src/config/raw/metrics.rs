@@ -9,7 +9,7 @@ use plimsoll_core::catalog::{self, AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, 
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape};
-use super::{devices, host, shape};
+use super::{devices, host, pull, shape};
 use crate::identity::DIMENSIONS;
 use crate::scraper::{FAMILIES, Family, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
@@ -90,8 +90,10 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
             table.finish();
         }
     }
+    pull::read(&mut section, &mut config);
     section.finish();
-    (!config.selection.families.is_empty()).then_some(config)
+    let anything = !config.selection.families.is_empty() || config.applications.any();
+    anything.then_some(config)
 }
 
 /// The three times of the road.

@@ -1,6 +1,7 @@
 //! What is taken, what is refused, and how it is told.
 
 mod host;
+mod pull;
 mod shape;
 mod shaping;
 
@@ -212,9 +213,10 @@ fn a_full_file_is_read_as_it_was_meant() {
     assert_eq!(file.stream, "i-1/{file_name}");
 }
 
-/// The keys that the reader asked for in each table, told by its own complaint about a strange one.
 /// Sources of metrics besides the scrapers that have a table in `[metrics]`.
-const SOURCES: [&str; 0] = [];
+const SOURCES: [&str; 1] = ["otlp"];
+/// Lists of tables in `[metrics]`, whose keys are their own.
+const LISTS: [&str; 3] = ["rule", "procstat", "prometheus"];
 /// What the table of every source may say.
 const COMMON: [&str; 5] = [
     "interval",
@@ -224,38 +226,47 @@ const COMMON: [&str; 5] = [
     "append_dimensions",
 ];
 
+/// Tables with a strange key in each.
+const TABLES: [(&str, &str); 16] = [
+    ("", "zzz = 1\n"),
+    ("agent", "[agent]\nzzz = 1\n"),
+    ("aws", "[aws]\nzzz = 1\n"),
+    ("aws.endpoint_urls", "[aws.endpoint_urls]\nzzz = 1\n"),
+    ("logs", "[logs]\nzzz = 1\n"),
+    ("logs.file", "[[logs.file]]\nzzz = 1\n"),
+    (
+        "logs.file.json",
+        "[[logs.file]]\n[logs.file.json]\nzzz = 1\n",
+    ),
+    (
+        "logs.file.sample",
+        "[[logs.file]]\n[[logs.file.sample]]\nzzz = 1\n",
+    ),
+    (
+        "logs.file.redact_pattern",
+        "[[logs.file]]\n[[logs.file.redact_pattern]]\nzzz = 1\n",
+    ),
+    (
+        "logs.file.multi_line",
+        "[[logs.file]]\nmulti_line.zzz = 1\n",
+    ),
+    (
+        "logs.journald",
+        "[[logs.journald]]\ngroup = \"g\"\nzzz = 1\n",
+    ),
+    ("metrics", "[metrics]\nzzz = 1\n"),
+    ("metrics.rule", "[[metrics.rule]]\nzzz = 1\n"),
+    ("metrics.prometheus", "[[metrics.prometheus]]\nzzz = 1\n"),
+    (
+        "metrics.prometheus.labels",
+        "[[metrics.prometheus]]\n[metrics.prometheus.labels]\nzzz = 1\n",
+    ),
+    ("metrics.otlp.labels", "[metrics.otlp.labels]\nzzz = 1\n"),
+];
+
+/// The keys that the reader asked for in each table, told by its own complaint about a strange one.
 fn keys_of_the_reader() -> BTreeSet<String> {
-    let tables = [
-        ("", "zzz = 1\n"),
-        ("agent", "[agent]\nzzz = 1\n"),
-        ("aws", "[aws]\nzzz = 1\n"),
-        ("aws.endpoint_urls", "[aws.endpoint_urls]\nzzz = 1\n"),
-        ("logs", "[logs]\nzzz = 1\n"),
-        ("logs.file", "[[logs.file]]\nzzz = 1\n"),
-        (
-            "logs.file.json",
-            "[[logs.file]]\n[logs.file.json]\nzzz = 1\n",
-        ),
-        (
-            "logs.file.sample",
-            "[[logs.file]]\n[[logs.file.sample]]\nzzz = 1\n",
-        ),
-        (
-            "logs.file.redact_pattern",
-            "[[logs.file]]\n[[logs.file.redact_pattern]]\nzzz = 1\n",
-        ),
-        (
-            "logs.file.multi_line",
-            "[[logs.file]]\nmulti_line.zzz = 1\n",
-        ),
-        (
-            "logs.journald",
-            "[[logs.journald]]\ngroup = \"g\"\nzzz = 1\n",
-        ),
-        ("metrics", "[metrics]\nzzz = 1\n"),
-        ("metrics.rule", "[[metrics.rule]]\nzzz = 1\n"),
-    ];
-    let tables = tables.map(|(table, text)| (table.to_owned(), text.to_owned()));
+    let tables = TABLES.map(|(table, text)| (table.to_owned(), text.to_owned()));
     // Every scraper and every other source of metrics has a table.
     let sources = FAMILIES.iter().map(|(name, _)| *name).chain(SOURCES);
     let sources = sources.map(|name| {
@@ -278,7 +289,7 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         let allowed = allowed.split(';').next().unwrap().split(", ");
         let dot = if table.is_empty() { "" } else { "." };
         keys.extend(allowed.map(|key| match table.strip_prefix("metrics.") {
-            Some(source) if !["rule", "procstat"].contains(&source) && COMMON.contains(&key) => {
+            Some(source) if !LISTS.contains(&source) && COMMON.contains(&key) => {
                 format!("metrics.<source>.{key}")
             }
             _ => format!("{table}{dot}{key}"),

@@ -1,0 +1,67 @@
+//! Starts what applications hand their metrics in by.
+//!
+//! Each source is a task that hears the shutdown and hands in to the intake of its feed. They end
+//! with the road: what they have handed in by then is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_core::shutdown::Shutdown;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::{Intakes, World};
+use crate::config::MetricsConfig;
+use crate::sample::Feed;
+use crate::source::otlp::Receiver;
+use crate::source::prometheus::Scraper;
+
+/// How long a source may take to end; the drain of the whole road is at most five seconds.
+const END_MAX: Duration = Duration::from_millis(1500);
+
+/// Starts the sources that the configuration names.
+pub(super) fn start<A>(config: &MetricsConfig, world: &World<A>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    start_prometheus(config, world, &mut tasks);
+    start_otlp(config, world, &mut tasks);
+    tasks
+}
+
+/// Waits for them to end after the shutdown, so that the last of what they took is told.
+pub(super) async fn end(tasks: &mut JoinSet<()>) {
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    if timeout(END_MAX, ended).await.is_err() {
+        log::warn!("a source of metrics did not end in time and is cut off");
+    }
+}
+
+fn start_prometheus<A>(config: &MetricsConfig, world: &World<A>, tasks: &mut JoinSet<()>) {
+    let Some(intake) = world.intakes.of(Feed::Prometheus) else {
+        return;
+    };
+    for target in &config.applications.prometheus {
+        let scraper = Scraper {
+            target: target.clone(),
+            interval: Intakes::interval(config, Feed::Prometheus),
+            intake: intake.clone(),
+            clock: Arc::clone(&world.clock),
+            health: Arc::clone(&world.health),
+        };
+        tasks.spawn(scraper.run(world.shutdown.clone()));
+    }
+}
+
+fn start_otlp<A>(config: &MetricsConfig, world: &World<A>, tasks: &mut JoinSet<()>) {
+    let shutdown: Shutdown = world.shutdown.clone();
+    if let Some(otlp) = &config.applications.otlp
+        && let Some(intake) = world.intakes.of(Feed::Otlp)
+    {
+        let receiver = Receiver::new(
+            otlp.rules.clone(),
+            intake.clone(),
+            Arc::clone(&world.clock),
+            Arc::clone(&world.health),
+        );
+        tasks.spawn(receiver.run(otlp.address, shutdown));
+    }
+}
