@@ -15,7 +15,8 @@ pub enum Error {
         /// How long the service asked to wait, if it said so.
         retry_after: Option<Duration>,
     },
-    /// No answer, a broken answer, or a 5xx. Repeat later; the effect may have happened.
+    /// No answer, a broken answer, or a 5xx that does not say that the service refused. Repeat
+    /// later; the effect may have happened.
     #[error("{call} could not be completed: {why}")]
     Unavailable {
         /// The operation.
@@ -23,8 +24,9 @@ pub enum Error {
         /// The cause, without secrets.
         why: String,
     },
-    /// The service could not be reached, so the call had no effect. Repeat later.
-    #[error("{call} did not reach the service: {why}")]
+    /// The call had no effect: there was no connection or there were no credentials, so nothing was
+    /// sent, or the service itself answered that it takes no calls now. Repeat later.
+    #[error("{call} was not taken: {why}")]
     Unreachable {
         /// The operation.
         call: &'static str,

@@ -32,7 +32,10 @@ const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Throttled,
+    /// Whether there was an effect is not known.
     Unavailable,
+    /// There was none.
+    Refused,
     Denied,
     NotFound,
     Rejected,
@@ -72,7 +75,6 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "internalserver",
             "internalservice",
             "internalfailure",
-            "serviceunavailable",
             "requesttimeout",
             // Another change of the same thing is under way.
             "operationaborted",
@@ -82,6 +84,9 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "invalidsequencetoken",
         ],
     ),
+    // The service itself says that it does not take calls now. The same status without its code comes
+    // from something in between, which may have passed the call on before it failed.
+    (Meaning::Refused, &["serviceunavailable"]),
     (
         Meaning::Denied,
         &[
@@ -202,12 +207,15 @@ fn answered(call: Call, answer: &Answer<'_>) -> Error {
             retry_after: answer.retry_after,
         },
         // Who names a time to wait asks to slow down, whatever the code.
-        Meaning::Unavailable if answer.retry_after.is_some() => Error::Throttled {
-            call: name,
-            code,
-            retry_after: answer.retry_after,
-        },
+        Meaning::Unavailable | Meaning::Refused if answer.retry_after.is_some() => {
+            Error::Throttled {
+                call: name,
+                code,
+                retry_after: answer.retry_after,
+            }
+        }
         Meaning::Unavailable => Error::Unavailable { call: name, why },
+        Meaning::Refused => Error::Unreachable { call: name, why },
         Meaning::Denied => Error::Denied {
             call: name,
             action: call.action,
@@ -272,6 +280,12 @@ where
     if let Some(error) = find::<CredentialsError>(error) {
         return without_credentials(call, error);
     }
+    if is_unconnected(error) {
+        return Error::Unreachable {
+            call: name,
+            why: clean(&chain(error)),
+        };
+    }
     let why = match error {
         SdkError::TimeoutError(_) => "no answer in time".to_owned(),
         SdkError::ConstructionFailure(_) => {
@@ -284,6 +298,14 @@ where
         _ => clean(&chain(error)),
     };
     Error::Unavailable { call: name, why }
+}
+
+/// Whether no connection came about: the name has no address, nobody listens, nobody answered in
+/// time, TLS or a proxy failed. Not one byte of the request went out then. Anything that failed on
+/// a connection, even before the request was written, is left in doubt.
+fn is_unconnected(error: &(dyn StdError + 'static)) -> bool {
+    find::<hyper_util::client::legacy::Error>(error)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 /// The call was not made because there are no credentials. STS may be down, or the role wrong.
@@ -299,17 +321,19 @@ fn without_credentials(call: Call, error: &CredentialsError) -> Error {
             retry_after: None,
         };
         return match answered(call, &answer) {
-            Error::Throttled { .. } | Error::Unavailable { .. } => Error::Unavailable {
-                call: call.name,
-                why,
-            },
+            Error::Throttled { .. } | Error::Unavailable { .. } | Error::Unreachable { .. } => {
+                Error::Unreachable {
+                    call: call.name,
+                    why,
+                }
+            }
             _ => denied_role(call, why),
         };
     }
     let network = find::<ConnectorError>(error).is_some()
         || matches!(error, CredentialsError::ProviderTimedOut(_));
     if network {
-        return Error::Unavailable {
+        return Error::Unreachable {
             call: call.name,
             why,
         };

@@ -15,7 +15,8 @@ pub trait MetricsApi: Send + Sync + 'static {
     /// deduplication. The caller keeps to [`crate::limits::metrics`].
     ///
     /// # Errors
-    /// See [`Error`]. After [`Error::Unavailable`] the datums may or may not have been counted.
+    /// See [`Error`]. After [`Error::Unavailable`] the datums may or may not have been counted; after
+    /// any other error they were not.
     fn put_metric_data(
         &self,
         namespace: &str,

@@ -2,6 +2,10 @@
 //!
 //! The SDK's builders are good enough here: a full request of 1,000 datums costs less than a
 //! millisecond and goes out once a minute (CBOR, compressed from 10 KiB on).
+//!
+//! Each put has a connection of its own. On one that was kept since the last minute, a request is
+//! written into the void when the network is gone, and nobody can say any more whether it was taken;
+//! a connection that cannot be made leaves no doubt. A handshake costs less than a millisecond.
 
 use std::fmt;
 
@@ -11,6 +15,11 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::failure::{Call, failure};
 use crate::{Datum, DatumValue, Error, MetricsApi};
@@ -36,12 +45,37 @@ impl CloudWatch {
         if let Some(url) = endpoint {
             builder = builder.endpoint_url(url);
         }
-        let hot = builder.clone().retry_config(RetryConfig::disabled());
+        let hot = builder
+            .clone()
+            .retry_config(RetryConfig::disabled())
+            .interceptor(OwnConnection);
         Self {
             hot: Client::from_conf(hot.build()),
             #[cfg(feature = "collector")]
             calm: Client::from_conf(builder.build()),
         }
+    }
+}
+
+/// Has a call make its own connection and close it. The header is added after the signature,
+/// because a proxy may take it off.
+#[derive(Debug)]
+struct OwnConnection;
+
+impl Intercept for OwnConnection {
+    fn name(&self) -> &'static str {
+        "OwnConnection"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.insert("connection", "close");
+        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ fn a_code_means_the_same_in_every_spelling() {
         (500, "InternalServiceError", "unavailable"),
         (500, "InternalServiceFault", "unavailable"),
         (400, "InternalFailure", "unavailable"),
-        (400, "ServiceUnavailableException", "unavailable"),
+        (400, "ServiceUnavailableException", "unreachable"),
         (400, "OperationAbortedException", "unavailable"),
         (409, "ConflictException", "unavailable"),
         (400, "UnrecognizedClientException", "denied"),
@@ -90,8 +90,8 @@ fn every_error_of_the_calls_to_cloudwatch_logs_is_decided() {
         (400, "NotAuthorized", "denied"),
         (403, "OptInRequired", "denied"),
         (400, "RequestExpired", "denied"),
-        (500, "ServiceUnavailableException", "unavailable"),
-        (503, "ServiceUnavailable", "unavailable"),
+        (500, "ServiceUnavailableException", "unreachable"),
+        (503, "ServiceUnavailable", "unreachable"),
         (400, "ThrottlingException", "throttled"),
         (400, "UnrecognizedClientException", "denied"),
         (403, "InvalidClientTokenId", "denied"),
@@ -147,6 +147,7 @@ fn an_answer_without_a_code_goes_by_its_status() {
         (429, "throttled"),
         (500, "unavailable"),
         (502, "unavailable"),
+        (503, "unavailable"),
     ];
     for (status, expected) in cases {
         assert_eq!(reason(PUT, status, None), expected, "{status}");
@@ -212,15 +213,15 @@ fn a_role_that_may_not_be_assumed_is_told_apart_from_sts_being_down() {
     let busy = ErrorMetadata::builder().code("Throttling").build();
     let cases = [
         (CredentialsError::provider_error(refused), "denied"),
-        (CredentialsError::provider_error(busy), "unavailable"),
+        (CredentialsError::provider_error(busy), "unreachable"),
         (CredentialsError::not_loaded("nothing found"), "denied"),
         (
             CredentialsError::provider_timed_out(Duration::from_secs(1)),
-            "unavailable",
+            "unreachable",
         ),
         (
             CredentialsError::provider_error(ConnectorError::io("refused".into())),
-            "unavailable",
+            "unreachable",
         ),
     ];
     for (error, expected) in cases {

@@ -3,6 +3,7 @@
 mod cloudwatch;
 mod collector;
 mod logs;
+mod outcome;
 mod parameters;
 
 use aws_credential_types::Credentials;
@@ -84,7 +85,7 @@ fn days() -> CostQuery {
 
 #[tokio::test]
 async fn hot_calls_are_never_repeated_by_the_sdk() {
-    let server = Loopback::saying(500, r#"{"__type":"ServiceUnavailableException"}"#).await;
+    let server = Loopback::saying(500, r#"{"__type":"InternalFailure"}"#).await;
     let clients = clients(&server).await;
     let put = clients.logs().put_log_events(&batch()).await;
     assert!(matches!(put, Err(Error::Unavailable { .. })), "{put:?}");

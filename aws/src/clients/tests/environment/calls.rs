@@ -92,7 +92,7 @@ async fn child_is_kept_from_the_network() {
     };
     let put = clients.logs().put_log_events(&batch).await;
     assert!(
-        matches!(put, Err(crate::Error::Unavailable { .. })),
+        matches!(put, Err(crate::Error::Unreachable { .. })),
         "{put:?}"
     );
 }

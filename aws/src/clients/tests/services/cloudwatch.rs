@@ -6,7 +6,7 @@ use super::*;
 use crate::loopback::Told;
 use crate::{Alarm, AlarmState, AlarmsApi};
 
-fn cbor(value: &Value) -> Told {
+pub(super) fn cbor(value: &Value) -> Told {
     let mut body = Vec::new();
     ciborium::into_writer(value, &mut body).expect("CBOR");
     let headers = vec![
@@ -17,7 +17,7 @@ fn cbor(value: &Value) -> Told {
 }
 
 /// A CBOR map of text to values.
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
+pub(super) fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
     let entries = entries.map(|(key, value)| (Value::from(key), value));
     Value::Map(entries.to_vec())
 }

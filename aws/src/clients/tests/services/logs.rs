@@ -124,7 +124,7 @@ async fn a_refused_connection_is_worth_another_try() {
     let clients = clients(&server).await;
     drop(server);
     let put = clients.logs().put_log_events(&batch()).await;
-    assert!(matches!(put, Err(Error::Unavailable { .. })), "{put:?}");
+    assert!(matches!(put, Err(Error::Unreachable { .. })), "{put:?}");
 }
 
 #[tokio::test]
