@@ -12,6 +12,7 @@ mod journald;
 mod keys;
 #[cfg(test)]
 mod manual;
+mod outage;
 mod raw;
 mod shape;
 mod template;
@@ -31,6 +32,7 @@ pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
 pub use keys::KEYS;
+pub use outage::WhenUnknown;
 pub use shape::{MetricRule, Shape};
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
@@ -142,6 +144,10 @@ pub struct MetricsConfig {
     pub series_per_metric_max: usize,
     /// Datums that may wait while CloudWatch cannot be reached.
     pub waiting_datums_max: usize,
+    /// The size of the spool on disk, in bytes; zero for none.
+    pub spool_bytes_max: u64,
+    /// What is done with datums that may or may not have been counted.
+    pub when_unknown: WhenUnknown,
 }
 
 /// Where applications hand in their metrics.

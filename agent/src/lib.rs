@@ -35,6 +35,7 @@ mod sample;
 pub mod scraper;
 mod sink;
 mod source;
+mod spool;
 mod sys;
 mod systemd;
 mod ticker;
@@ -61,8 +62,9 @@ use reload::Reloader;
 use roads::{Roads, metrics_drain};
 use scraper::HostRoot;
 
-/// How much sooner the sink of metrics stops, so that it can count what it did not send.
-const COUNTING_TIME: Duration = Duration::from_millis(200);
+/// How much sooner the sink of metrics stops, so that it can write down what it did not send, but at
+/// most half of the time that there is.
+const KEEPING_TIME: Duration = Duration::from_secs(1);
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -223,9 +225,10 @@ impl World {
             health: Arc::clone(&self.health),
             host: self.known.clone(),
             intakes: self.intakes.clone(),
+            spool: (!self.dry_run).then(|| config.agent.state_dir.join(spool::DIRECTORY)),
             seed: fastrand::u64(..),
             shutdown,
-            drain_max: metrics_drain(config.agent.drain_timeout).saturating_sub(COUNTING_TIME),
+            drain_max: sink_drain(metrics_drain(config.agent.drain_timeout)),
         };
         Some(metrics::start(metrics, self.mode, world))
     }
@@ -273,6 +276,11 @@ fn fill_names(config: &Config, host: &Host, health: &Health) -> LogsConfig {
         }
     }
     logs.fill(|placeholder| host.placeholder(placeholder))
+}
+
+/// How long the sink of metrics may go on sending in the drain of its road.
+fn sink_drain(road: Duration) -> Duration {
+    road.saturating_sub(KEEPING_TIME.min(road / 2))
 }
 
 fn clock() -> Arc<dyn Clock> {

@@ -10,6 +10,7 @@ mod intakes;
 mod sources;
 mod teller;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +22,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::MetricsConfig;
+use crate::fs::HostFs;
 use crate::health::Health;
 use crate::identity::Host;
 use crate::logs::Mode;
 use crate::scraper::HostRoot;
-use crate::sink::metrics::{MetricsSink, SinkSettings};
+use crate::sink::metrics::{Keeper, MetricsSink, SinkSettings, SpoolSettings};
 pub(crate) use intakes::Intakes;
 use teller::Teller;
 
@@ -33,9 +35,9 @@ use teller::Teller;
 /// teller a switch.
 const TICKS_MAX: usize = 2;
 /// The longest that a host of a fleet holds its datums back.
-const SPREAD_MAX: Duration = Duration::from_secs(3);
+const SPREAD_MAX: Duration = Duration::from_secs(5);
 /// The share of the interval in which the datums of a fleet arrive.
-const SPREAD_SHARE: u32 = 20;
+const SPREAD_SHARE: u32 = 10;
 
 /// What the road is given besides its configuration.
 pub(crate) struct World<A> {
@@ -45,6 +47,8 @@ pub(crate) struct World<A> {
     pub(crate) health: Arc<Health>,
     pub(crate) host: watch::Receiver<Host>,
     pub(crate) intakes: Intakes,
+    /// Where metrics wait out an outage; `None` if nothing is to be written.
+    pub(crate) spool: Option<PathBuf>,
     pub(crate) seed: u64,
     pub(crate) shutdown: Shutdown,
     pub(crate) drain_max: Duration,
@@ -59,18 +63,24 @@ pub(crate) fn start<A: MetricsApi>(
 ) -> JoinHandle<()> {
     world.intakes.reload(&config);
     let mut random = fastrand::Rng::with_seed(world.seed);
-    let spread_max = (config.flush_interval / SPREAD_SHARE).min(SPREAD_MAX);
     let settings = SinkSettings {
         waiting_datums_max: config.waiting_datums_max,
         backoff: Backoff::default(),
-        spread: spread_max.mul_f64(random.f64()),
+        spread: spread(&config, &world.host.borrow()),
         drain_max: world.drain_max,
+        when_unknown: config.when_unknown,
     };
+    let spool = world.spool.clone().map(|directory| SpoolSettings {
+        directory,
+        bytes_max: config.spool_bytes_max,
+    });
+    let spool = spool.filter(|spool| spool.bytes_max > 0);
     let sink = MetricsSink::new(
         Arc::clone(&world.api),
         Arc::clone(&world.clock),
         Arc::clone(&world.health),
         settings,
+        Keeper::new(HostFs, spool, Arc::clone(&world.health)),
         random.u64(..),
     );
     let (out, input) = mpsc::channel(TICKS_MAX);
@@ -95,6 +105,19 @@ pub(crate) fn start<A: MetricsApi>(
         };
         tokio::join!(tell, sink.run(input));
     })
+}
+
+/// How long after a tick this host calls: always the same time, which its instance id decides, so
+/// that a fleet is spread evenly over the window and stays so.
+pub(crate) fn spread(config: &MetricsConfig, host: &Host) -> Duration {
+    let instance = host.instance.as_ref();
+    let id = instance.map_or(&host.name, |instance| &instance.instance_id);
+    // FNV-1a, which the generator then mixes. Source: draft-eastlake-fnv, 64-bit constants.
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let window = (config.flush_interval / SPREAD_SHARE).min(SPREAD_MAX);
+    window.mul_f64(fastrand::Rng::with_seed(hash).f64())
 }
 
 #[cfg(test)]

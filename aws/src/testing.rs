@@ -18,4 +18,4 @@ pub use faulty::{Faults, Faulty};
 pub use logs::{FakeLogs, StoredBatch};
 pub use metrics::FakeMetrics;
 pub use queue::FakeQueue;
-pub use script::{denied, rejected, throttled, unavailable};
+pub use script::{denied, rejected, throttled, unavailable, unreachable};

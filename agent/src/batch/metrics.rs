@@ -18,7 +18,7 @@ use plimsoll_aws::{Datum, Series};
 use crate::aggregate::Folded;
 use crate::sample::{Feed, Labels, MetricName, Sample, Tick};
 use check::check;
-pub(crate) use fill::{encoded_bytes_max, fill};
+pub(crate) use fill::{REQUEST_OVERHEAD_BYTES, encoded_bytes_max, fill};
 pub(crate) use shape::Resolved;
 
 /// Series that are remembered so that their names are made once. Devices that come and go make

@@ -9,7 +9,7 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "agent.state_dir", "absolute path", "`\"/var/lib/plimsoll\"`",
         "Where positions in files and refused events are kept. It must survive a restart and be writable by the service's user; losing it means that files are read again from `start`.";
     "agent.drain_timeout", "duration, 1s to 85s", "`\"20s\"`",
-        "How long the agent may take after SIGTERM to send what it holds. What is not sent by then is read again from the files after the next start; metrics are dropped and counted. Keep it below the `TimeoutStopSec` of the unit.";
+        "How long the agent may take after SIGTERM to send what it holds. What is not sent by then is sent after the next start: log lines are read again from the files, metrics wait in the spool. Keep it below the `TimeoutStopSec` of the unit.";
     "agent.log_level", "`error`, `warn`, `info`, `debug` or `trace`", "`\"info\"`",
         "What the agent says about itself in the journal, or on standard error.";
     "aws.region", "name of a Region", "`AWS_REGION`, the profile, the instance's Region",
@@ -204,7 +204,11 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "metrics.exclude_metrics", "list of names", "none",
         "Metrics that are not sent; each series costs up to US$ 0.30 a month.";
     "metrics.waiting_datums", "whole number, 1000 to 1000000", "`20000`",
-        "Datums that wait in memory while CloudWatch cannot be reached; beyond it the oldest are dropped and counted. A datum takes about 100 bytes.";
+        "Datums that wait in memory while CloudWatch cannot be reached and there is no spool, or its disk takes nothing; beyond it the oldest are dropped and counted. A datum takes about 100 bytes.";
+    "metrics.spool", "size, 1MiB to 16GiB, or `\"0B\"` for none", "`\"64MiB\"`",
+        "What cannot be sent waits in `metrics-spool` below `agent.state_dir`, up to this size, and is sent with its own time when CloudWatch can be reached again. At the size the oldest go first, an eighth at most at a time, and are counted as `spool_full`; CloudWatch takes nothing older than two weeks. A datum takes 10 to 40 bytes, a batch its names once.";
+    "metrics.when_unknown", "`by_kind`, `repeat` or `drop`", "`\"by_kind\"`",
+        "What becomes of a call whose answer was lost, so that nobody knows whether it was counted. `by_kind` repeats gauges, which changes no average, minimum or maximum, and gives up what is added up, counted as `unconfirmed`. `repeat` repeats all and may count twice; `drop` gives up all and may leave holes.";
     "metrics.cpu.total", "`true` or `false`", "`true`",
         "Whether all processors together are told, with `cpu` = `cpu-total`. Only with `metrics.compatibility`.";
     "metrics.cpu.per_core", "`true` or `false`", "`false`",

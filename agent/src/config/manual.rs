@@ -14,11 +14,13 @@ The agent reads one TOML file, `/etc/plimsoll/agent.toml` unless `--config` name
 and what the metrics would cost. Durations are written `\"10s\"`, `\"5m\"` or `\"1h30m\"`; sizes \
 `\"512KiB\"` or `\"16MiB\"`. An unknown key is an error.\n\n\
 ## What is promised for metrics\n\
-The freshest datums are sent first. While CloudWatch cannot be reached up to `waiting_datums` wait \
-in memory; beyond that, and at the end of `drain_timeout`, datums are dropped and counted by reason \
-in `datums_dropped`. CloudWatch knows no deduplication: when an answer is lost the call is \
-repeated, so a datum may be counted twice. `Average`, `Minimum` and `Maximum` stay exact; `Sum` and \
-`SampleCount` of that minute can be too high.\n";
+The freshest datums are sent first. What CloudWatch does not take while it cannot be reached, and \
+what is not sent by the end of `drain_timeout`, waits on disk up to `metrics.spool` and follows with \
+its own time, for up to two weeks. CloudWatch knows no deduplication: when an answer is lost, nobody \
+knows whether the call was counted. Then `metrics.when_unknown` decides; as it stands, gauges are \
+repeated, so their `Average`, `Minimum` and `Maximum` stay exact and only their `Sum` and \
+`SampleCount` can be too high, and counts are given up, so a `Sum` is never too high. Everything \
+that is dropped is counted by reason in `datums_dropped`.\n";
 
 #[test]
 fn the_manual_is_up_to_date() {

@@ -9,6 +9,7 @@ mod host;
 mod journald;
 mod logs;
 mod metrics;
+mod outage;
 mod pull;
 mod shape;
 mod shaping;

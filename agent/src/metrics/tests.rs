@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::config::Config;
 
+mod fleet;
+
 const EPOCH: UnixMillis = UnixMillis(1_795_524_367_000);
 
 /// Wall time that runs with tokio's paused time.
@@ -104,6 +106,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         health: Arc::clone(&health),
         host: known,
         intakes: intakes.clone(),
+        spool: None,
         seed: 7,
         shutdown,
         drain_max: Duration::from_secs(5),

@@ -29,6 +29,11 @@ impl FakeMetrics {
         self.0.script.push(None);
     }
 
+    /// Forgets the answers that were not given yet: an outage is over.
+    pub fn clear_answers(&self) {
+        self.0.script.clear();
+    }
+
     /// How many puts were made, whatever their answer.
     #[must_use]
     pub fn puts(&self) -> usize {

@@ -21,6 +21,10 @@ impl<T> Script<T> {
         lock(&self.0).push_back(answer);
     }
 
+    pub(super) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
     pub(super) fn next(&self) -> Option<Result<T, Error>> {
         lock(&self.0).pop_front().flatten()
     }
@@ -47,6 +51,15 @@ pub fn unavailable(call: &'static str) -> Error {
     Error::Unavailable {
         call,
         why: "connection reset".to_owned(),
+    }
+}
+
+/// An [`Error::Unreachable`].
+#[must_use]
+pub fn unreachable(call: &'static str) -> Error {
+    Error::Unreachable {
+        call,
+        why: "connection refused".to_owned(),
     }
 }
 

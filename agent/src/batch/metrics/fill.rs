@@ -17,7 +17,7 @@ const STATISTICS_BYTES: usize = 160;
 /// What a value of a distribution takes with its count.
 const PAIR_BYTES: usize = 52;
 /// What a request takes besides its datums.
-const REQUEST_OVERHEAD_BYTES: usize = 512;
+pub(crate) const REQUEST_OVERHEAD_BYTES: usize = 512;
 
 /// Fills calls, the datums of each namespace in their order.
 pub(crate) fn fill(placed: impl IntoIterator<Item = Placed>) -> Vec<MetricBatch> {

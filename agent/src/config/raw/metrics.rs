@@ -8,8 +8,8 @@ use plimsoll_core::catalog::cwagent::CWAGENT_METRICS;
 use plimsoll_core::catalog::{self, AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, PROCESS_METRICS};
 use plimsoll_core::config::{Field, Section, nearest};
 
-use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape};
-use super::{devices, host, pull, shape};
+use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape, WhenUnknown};
+use super::{devices, host, outage, pull, shape};
 use crate::identity::DIMENSIONS;
 use crate::scraper::{FAMILIES, Family, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
@@ -77,6 +77,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     {
         config.waiting_datums_max = usize::try_from(datums).unwrap_or(WAITING_DATUMS);
     }
+    outage::read(&mut section, &mut config);
     shape::read(&mut section, &mut config);
     devices::processes(&mut section, &mut config);
     for (name, family) in FAMILIES {
@@ -147,6 +148,8 @@ fn default() -> MetricsConfig {
         applications: Applications::default(),
         series_per_metric_max: SERIES_PER_METRIC,
         waiting_datums_max: WAITING_DATUMS,
+        spool_bytes_max: outage::SPOOL_BYTES,
+        when_unknown: WhenUnknown::default(),
     }
 }
 

@@ -1,20 +1,20 @@
 //! What the sink promises, against a fake CloudWatch on paused time.
 
-use std::collections::BTreeSet;
-
-use plimsoll_aws::testing::{
-    FakeMetrics, Faults, Faulty, denied, rejected, throttled, unavailable,
-};
+use plimsoll_aws::testing::{FakeMetrics, denied, rejected, throttled, unavailable};
 use plimsoll_aws::{Datum, DatumValue, Series};
 use plimsoll_core::catalog::{LOAD_1, namespace};
-use plimsoll_core::clock::ManualClock;
+use plimsoll_core::clock::{ManualClock, UnixMillis};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::fs::HostFs;
 
 const START: UnixMillis = UnixMillis(1_795_524_360_000);
 const MINUTE: Duration = Duration::from_mins(1);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+mod model;
+mod outage;
 
 struct Bench {
     api: FakeMetrics,
@@ -23,16 +23,23 @@ struct Bench {
     sink: JoinHandle<()>,
 }
 
-fn bench_on<A: MetricsApi>(api: A, fake: FakeMetrics, waiting_datums_max: usize) -> Bench {
-    let health = Arc::new(Health::default());
-    let settings = SinkSettings {
+fn settings(waiting_datums_max: usize) -> SinkSettings {
+    SinkSettings {
         waiting_datums_max,
         backoff: Backoff::default(),
         spread: Duration::ZERO,
         drain_max: DRAIN_MAX,
-    };
+        when_unknown: WhenUnknown::ByKind,
+    }
+}
+
+/// A sink without a spool.
+fn bench_on<A: MetricsApi>(api: A, fake: FakeMetrics, waiting_datums_max: usize) -> Bench {
+    let health = Arc::new(Health::default());
     let clock = Arc::new(ManualClock::at(START));
-    let sink = MetricsSink::new(Arc::new(api), clock, Arc::clone(&health), settings, 7);
+    let keeper = Keeper::new(HostFs, None, Arc::clone(&health));
+    let (settings, counted) = (settings(waiting_datums_max), Arc::clone(&health));
+    let sink = MetricsSink::new(Arc::new(api), clock, counted, settings, keeper, 7);
     let (input, receiver) = mpsc::channel(2);
     Bench {
         api: fake,
@@ -91,30 +98,6 @@ async fn throttled_and_lost_calls_are_repeated_until_they_are_taken() {
     assert_eq!((health.retries.value(), health.throttles.value()), (2, 1));
     assert_eq!(health.datums_sent.value(), 2);
     assert_eq!(health.datums_dropped.total(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_whose_answer_was_lost_is_repeated_with_the_same_times_and_values() {
-    let fake = FakeMetrics::default();
-    let faults = Faults {
-        seed: 7,
-        lost_after: 0.5,
-        ..Faults::default()
-    };
-    let bench = bench_on(Faulty::new(fake.clone(), faults), fake, 1000);
-    for minute in 0..20 {
-        let batch = batch(minute, &[f64::from(minute)]);
-        bench.input.send(batch).await.unwrap();
-    }
-    let (api, health) = bench.end().await;
-    let datums = api.datums();
-    assert!(datums.len() > 20, "some were taken twice");
-    let different: BTreeSet<(UnixMillis, String)> = datums
-        .iter()
-        .map(|datum| (datum.time, format!("{:?}", datum.value)))
-        .collect();
-    assert_eq!(different.len(), 20);
-    assert_eq!(health.datums_sent.value(), 20);
 }
 
 #[tokio::test(start_paused = true)]
