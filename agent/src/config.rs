@@ -6,6 +6,7 @@
 //! files may be unreadable or missing, so a [`Config`] carries [`checks`](Config::checks) with the
 //! place of each path, which `validate` and `run` make.
 
+mod applications;
 mod check;
 mod framing;
 mod journald;
@@ -17,7 +18,7 @@ mod raw;
 mod shape;
 mod template;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use plimsoll_core::config::{Document, Problems};
 pub use crate::sample::Feed;
 pub use crate::source::otlp::OtlpConfig;
 pub use crate::source::prometheus::PrometheusTarget;
+pub use applications::{Applications, CollectdConfig, CollectdSecurity, StatsdConfig};
 pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
@@ -148,25 +150,6 @@ pub struct MetricsConfig {
     pub spool_bytes_max: u64,
     /// What is done with datums that may or may not have been counted.
     pub when_unknown: WhenUnknown,
-}
-
-/// Where applications hand in their metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applications {
-    /// The interval of each feed that has its own.
-    pub interval_of: BTreeMap<Feed, Duration>,
-    /// Targets that are scraped.
-    pub prometheus: Vec<PrometheusTarget>,
-    /// Where OTLP is listened for.
-    pub otlp: Option<OtlpConfig>,
-}
-
-impl Applications {
-    /// Whether anyone is asked or listened to.
-    #[must_use]
-    pub fn any(&self) -> bool {
-        !self.prometheus.is_empty() || self.otlp.is_some()
-    }
 }
 
 /// The storage resolution that an interval asks for: 1 second below a minute, else 60.

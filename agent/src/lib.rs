@@ -61,6 +61,7 @@ use logs::{LogsRoad, Mode};
 use reload::Reloader;
 use roads::{Roads, metrics_drain};
 use scraper::HostRoot;
+pub use source::datagram::OpenError;
 
 /// How much sooner the sink of metrics stops, so that it can write down what it did not send, but at
 /// most half of the time that there is.
@@ -92,6 +93,9 @@ pub enum RunError {
     /// The files cannot be followed.
     #[error("logs cannot be followed")]
     Logs(#[from] logs::StartError),
+    /// An address or a file for metrics of applications is not to be had.
+    #[error("metrics of applications cannot be received")]
+    Applications(#[from] OpenError),
     /// The process may not handle signals.
     #[error("signals cannot be handled")]
     Signals(#[from] io::Error),
@@ -139,6 +143,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         mode: options.mode(),
         dry_run: options.dry_run,
     };
+    let opened = world.open_sources(&config)?;
     let reload_shutdown = logs_shutdown.clone();
     let logs = match logs_config {
         Some(logs) => Some(world.start_logs(&config, logs, logs_shutdown)?),
@@ -153,10 +158,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let watchdog = systemd::watchdog();
     systemd::ready();
     let ended = if options.once {
-        let once = roads.once(|| world.start_metrics(&config, metrics_shutdown));
+        let once = roads.once(|| world.start_metrics(&config, opened, metrics_shutdown));
         ending::unless_stalled(once, &health, config.agent.drain_timeout).await
     } else {
-        let metrics = world.start_metrics(&config, metrics_shutdown);
+        let metrics = world.start_metrics(&config, opened, metrics_shutdown);
         let roads = Roads { metrics, ..roads };
         let reloader = Reloader::new(world, config.clone(), reload_shutdown);
         roads.follow(options.run_for, reloader).await
@@ -212,9 +217,18 @@ impl World {
         )
     }
 
+    /// Opens what applications send to. With [`Mode::Once`] nobody is listened to.
+    fn open_sources(&self, config: &Config) -> Result<metrics::Opened, OpenError> {
+        match (&config.metrics, self.mode) {
+            (Some(metrics), Mode::Follow) => metrics::Opened::open(metrics),
+            _ => Ok(metrics::Opened::default()),
+        }
+    }
+
     fn start_metrics(
         &self,
         config: &Config,
+        opened: metrics::Opened,
         shutdown: shutdown::Shutdown,
     ) -> Option<JoinHandle<()>> {
         let metrics = config.metrics.clone()?;
@@ -226,6 +240,7 @@ impl World {
             host: self.known.clone(),
             intakes: self.intakes.clone(),
             spool: (!self.dry_run).then(|| config.agent.state_dir.join(spool::DIRECTORY)),
+            opened,
             seed: fastrand::u64(..),
             shutdown,
             drain_max: sink_drain(metrics_drain(config.agent.drain_timeout)),

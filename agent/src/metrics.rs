@@ -2,9 +2,9 @@
 //!
 //! The teller is one task that wakes once per tick: it reads the host, takes what applications
 //! handed in, and makes datums of what is over. The sink is another that never makes it wait. When
-//! the teller is told to stop it takes one last reading of the agent's own counters, so that what
-//! the last seconds did is told as well, and everything that applications handed in; then the sink
-//! drains.
+//! the sources have ended the teller takes one last reading of the agent's own counters, so that
+//! what the last seconds did is told as well, and everything that applications handed in; then the
+//! sink drains.
 
 mod intakes;
 mod sources;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use plimsoll_aws::MetricsApi;
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::Clock;
-use plimsoll_core::shutdown::Shutdown;
+use plimsoll_core::shutdown::{Shutdown, channel};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,7 @@ use crate::logs::Mode;
 use crate::scraper::HostRoot;
 use crate::sink::metrics::{Keeper, MetricsSink, SinkSettings, SpoolSettings};
 pub(crate) use intakes::Intakes;
+pub(crate) use sources::Opened;
 use teller::Teller;
 
 /// Ticks between teller and sink. The sink takes them at once; the second slot only spares the
@@ -49,6 +50,7 @@ pub(crate) struct World<A> {
     pub(crate) intakes: Intakes,
     /// Where metrics wait out an outage; `None` if nothing is to be written.
     pub(crate) spool: Option<PathBuf>,
+    pub(crate) opened: Opened,
     pub(crate) seed: u64,
     pub(crate) shutdown: Shutdown,
     pub(crate) drain_max: Duration,
@@ -59,7 +61,7 @@ pub(crate) struct World<A> {
 pub(crate) fn start<A: MetricsApi>(
     config: MetricsConfig,
     mode: Mode,
-    world: World<A>,
+    mut world: World<A>,
 ) -> JoinHandle<()> {
     world.intakes.reload(&config);
     let mut random = fastrand::Rng::with_seed(world.seed);
@@ -86,13 +88,14 @@ pub(crate) fn start<A: MetricsApi>(
     let (out, input) = mpsc::channel(TICKS_MAX);
     tokio::spawn(async move {
         let mut shutdown = world.shutdown.clone();
+        let opened = std::mem::take(&mut world.opened);
         let teller = Teller::new(&config, &world, out);
-        let mut sources = sources::start(&config, &world);
+        let mut sources = sources::start(&config, &world, opened);
         // Sources and sink belong to this task: if it is aborted, all stop.
         let tell = async move {
             match mode {
                 Mode::Follow => {
-                    let (ended, sources_ended) = plimsoll_core::shutdown::channel();
+                    let (ended, sources_ended) = channel();
                     let end = async move {
                         shutdown.requested().await;
                         sources::end(&mut sources).await;

@@ -7,10 +7,12 @@
 
 use std::time::Duration;
 
+use plimsoll_core::error::chain;
 use plimsoll_core::shutdown::{self, Shutdown};
 use tokio::time::timeout;
 
 use crate::config::{Config, Depth, LogsTemplate, run_checks};
+use crate::metrics::Opened;
 use crate::roads::{Roads, metrics_drain};
 use crate::{World, fill_names, systemd};
 
@@ -140,7 +142,16 @@ impl Reloader {
         }
         let (stop, shutdown) = shutdown::channel();
         roads.metrics_stop = stop;
-        roads.metrics = self.world.start_metrics(new, shutdown);
+        // Only now, since the ones before may have held the same addresses.
+        let opened = self.world.open_sources(new).unwrap_or_else(|error| {
+            self.world.health.problems.add("reload_refused", 1);
+            log::error!(
+                "no applications are listened to until the configuration is read again: {}",
+                chain(&error)
+            );
+            Opened::default()
+        });
+        roads.metrics = self.world.start_metrics(new, opened, shutdown);
     }
 }
 

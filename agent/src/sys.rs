@@ -9,4 +9,5 @@ pub(crate) mod ethtool;
 pub(crate) mod handle;
 pub(crate) mod journal;
 pub(crate) mod lease;
+pub(crate) mod mmsg;
 pub(crate) mod nvme;

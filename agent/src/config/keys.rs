@@ -295,4 +295,28 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "New names of attributes.";
     "metrics.otlp.labels.add", "table of strings", "none",
         "Dimensions on every series, unless it has an attribute of the name.";
+    "metrics.statsd.address", "IP address and port", "`\"127.0.0.1:8125\"`, none with `socket`",
+        "A table `[metrics.statsd]`, even an empty one, has the agent take StatsD and DogStatsD: counters, gauges, timers, histograms, distributions and sets. Here is where UDP is received. Only this host can send to the default; `\"0.0.0.0:8125\"` opens it to every network of the host, and nobody is asked who he is.";
+    "metrics.statsd.socket", "absolute path, up to 107 bytes", "none",
+        "A Unix socket for datagrams, such as `/run/plimsoll/statsd.sock`: who sends waits when the agent is busy, so nothing is lost. One that nobody reads is replaced; any other file is left alone and is an error.";
+    "metrics.statsd.socket_mode", "permissions in octal", "`\"0666\"`",
+        "Who may send to `socket`: writing is enough.";
+    "metrics.statsd.receive_buffer", "size, 4KiB to 256MiB", "`\"4MiB\"`",
+        "What the kernel is asked to hold while the agent is busy; it gives at most `net.core.rmem_max`, often 208 KiB. What does not fit is lost and counted as `statsd_lost`.";
+    "metrics.statsd.prefix", "printable ASCII", "none", "What stands before every name.";
+    "metrics.statsd.separator", "printable ASCII", "none; `\"_\"` with the names of the amazon-cloudwatch-agent",
+        "What each point of a name becomes. By default names are kept.";
+    "metrics.statsd.keep_gauges", "`true` or `false`", "`false`",
+        "Whether a gauge that is not sent again is told again in every interval, until the agent ends. By default one that is sent once gives one point.";
+    "metrics.collectd.address", "IP address and port", "`\"127.0.0.1:25826\"`",
+        "A table `[metrics.collectd]`, even an empty one, has the agent take what the network plugin of collectd sends. Metrics are called `collectd_<plugin>_<data source>`, with dimensions `type`, `type_instance`, `instance` (of the plugin), and `host` if it is another one. What counts up is told per second.";
+    "metrics.collectd.receive_buffer", "size, 4KiB to 256MiB", "`\"4MiB\"`",
+        "As `metrics.statsd.receive_buffer`; loss is counted as `collectd_lost`.";
+    "metrics.collectd.prefix", "printable ASCII", "`\"collectd_\"`", "What stands before every name.";
+    "metrics.collectd.security_level", "`none`, `sign` or `encrypt`", "`\"none\"`",
+        "Which packets are believed: all, those that a user of `auth_file` has signed or encrypted, or only those that are encrypted. Encrypted packets of known users are always read.";
+    "metrics.collectd.auth_file", "absolute path", "`\"/etc/collectd/auth_file\"`",
+        "A line `user: password` for each user. With `sign` or `encrypt` it must be readable; it is read at the start and when the configuration is read again.";
+    "metrics.collectd.types_db", "absolute path or list of up to 10", "`\"/usr/share/collectd/types.db\"`, if it is there",
+        "Files that name the data sources of types. Without them a single data source is called `value` and several are numbered from 0. A file that is missing is told, and does not keep the agent from starting.";
 };

@@ -2,6 +2,7 @@
 //!
 //! Every key that is read here stands in [`super::KEYS`]; a test compares the two.
 
+mod datagrams;
 mod destination;
 mod devices;
 mod framing;

@@ -1,7 +1,8 @@
 //! Starts what applications hand their metrics in by.
 //!
 //! Each source is a task that hears the shutdown and hands in to the intake of its feed. They end
-//! with the road: what they have handed in by then is told.
+//! with the road: what they have handed in by then is told. Sockets for datagrams, and files with
+//! secrets, are opened before anything runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +14,40 @@ use tokio::time::timeout;
 use super::{Intakes, World};
 use crate::config::MetricsConfig;
 use crate::sample::Feed;
+use crate::source::collectd::{self, Collectd};
+use crate::source::datagram::{Mailbox, OpenError, Surroundings, receive};
 use crate::source::otlp::Receiver;
 use crate::source::prometheus::Scraper;
+use crate::source::statsd::{self, Statsd};
 
 /// How long a source may take to end; the drain of the whole road is at most five seconds.
 const END_MAX: Duration = Duration::from_millis(1500);
 
+/// What sources need that may not be there: sockets, and files with secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    statsd: Option<Vec<Mailbox>>,
+    collectd: Option<(Vec<Mailbox>, collectd::Secrets)>,
+}
+
+impl Opened {
+    /// Opens all that the configuration names.
+    ///
+    /// # Errors
+    /// The first that cannot be opened, by its key.
+    pub(crate) fn open(config: &MetricsConfig) -> Result<Self, OpenError> {
+        let of = &config.applications;
+        Ok(Self {
+            statsd: of.statsd.as_ref().map(statsd::open).transpose()?,
+            collectd: of.collectd.as_ref().map(collectd::open).transpose()?,
+        })
+    }
+}
+
 /// Starts the sources that the configuration names.
-pub(super) fn start<A>(config: &MetricsConfig, world: &World<A>) -> JoinSet<()> {
+pub(super) fn start<A>(config: &MetricsConfig, world: &World<A>, opened: Opened) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    start_datagrams(config, world, opened, &mut tasks);
     start_prometheus(config, world, &mut tasks);
     start_otlp(config, world, &mut tasks);
     tasks
@@ -63,5 +89,35 @@ fn start_otlp<A>(config: &MetricsConfig, world: &World<A>, tasks: &mut JoinSet<(
             Arc::clone(&world.health),
         );
         tasks.spawn(receiver.run(otlp.address, shutdown));
+    }
+}
+
+fn start_datagrams<A>(
+    config: &MetricsConfig,
+    world: &World<A>,
+    opened: Opened,
+    tasks: &mut JoinSet<()>,
+) {
+    let (of, style) = (&config.applications, config.selection.style);
+    let around = Surroundings {
+        clock: Arc::clone(&world.clock),
+        health: Arc::clone(&world.health),
+    };
+    let intake = |feed| world.intakes.of(feed).cloned();
+    let health = || Arc::clone(&world.health);
+    let shutdown = || world.shutdown.clone();
+    if let (Some(settings), Some(mailboxes), Some(intake)) =
+        (&of.statsd, opened.statsd, intake(Feed::Statsd))
+    {
+        let interval = Intakes::interval(config, Feed::Statsd);
+        let taker = Statsd::new(settings, style, interval, intake, health());
+        let around = around.clone();
+        tasks.spawn(receive("statsd", mailboxes, taker, around, shutdown()));
+    }
+    if let (Some(settings), Some((mailboxes, secrets)), Some(intake)) =
+        (&of.collectd, opened.collectd, intake(Feed::Collectd))
+    {
+        let taker = Collectd::new(settings, secrets, style, intake, health());
+        tasks.spawn(receive("collectd", mailboxes, taker, around, shutdown()));
     }
 }

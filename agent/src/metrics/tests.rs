@@ -107,6 +107,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         host: known,
         intakes: intakes.clone(),
         spool: None,
+        opened: Opened::default(),
         seed: 7,
         shutdown,
         drain_max: Duration::from_secs(5),

@@ -9,7 +9,7 @@ use plimsoll_core::catalog::{self, AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, 
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape, WhenUnknown};
-use super::{devices, host, outage, pull, shape};
+use super::{datagrams, devices, host, outage, pull, shape};
 use crate::identity::DIMENSIONS;
 use crate::scraper::{FAMILIES, Family, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
@@ -91,6 +91,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
             table.finish();
         }
     }
+    datagrams::read(&mut section, &mut config);
     pull::read(&mut section, &mut config);
     section.finish();
     let anything = !config.selection.families.is_empty() || config.applications.any();

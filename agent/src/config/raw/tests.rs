@@ -1,5 +1,6 @@
 //! What is taken, what is refused, and how it is told.
 
+mod datagrams;
 mod host;
 mod pull;
 mod shape;
@@ -214,7 +215,7 @@ fn a_full_file_is_read_as_it_was_meant() {
 }
 
 /// Sources of metrics besides the scrapers that have a table in `[metrics]`.
-const SOURCES: [&str; 1] = ["otlp"];
+const SOURCES: [&str; 3] = ["otlp", "statsd", "collectd"];
 /// Lists of tables in `[metrics]`, whose keys are their own.
 const LISTS: [&str; 3] = ["rule", "procstat", "prometheus"];
 /// What the table of every source may say.
