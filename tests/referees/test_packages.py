@@ -163,4 +163,6 @@ def test_the_unit_is_valid_and_hardened(service):
     unit = ROOT / "packaging" / "systemd" / f"plimsoll-{service}.service"
     report = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
     exposure = float(re.search(r"exposure level for .*: ([\d.]+)", report).group(1))
-    assert exposure <= 2.0
+    # The agent may make the call that reads the clock; systemd holds it for one that sets it, for which the
+    # capability is missing.
+    assert exposure <= {"agent": 2.1, "collector": 2.0}[service]

@@ -6,7 +6,7 @@ use plimsoll_core::config::Section;
 
 use super::super::MetricsConfig;
 use super::devices;
-use super::metrics::{DEVICES_EXCLUDED, INTERFACES_EXCLUDED, INTERVAL, filter};
+use super::metrics::{DEVICES_EXCLUDED, INTERFACES_EXCLUDED, INTERVAL, filter, told_in_all};
 use crate::scraper::{FAMILIES, Family, FamilySelection, OFF_BY_DEFAULT, Selection, Style};
 
 const STYLES: [(&str, Style); 1] = [("cloudwatch-agent", Style::CloudWatchAgent)];
@@ -33,6 +33,7 @@ pub(super) fn style(section: &mut Section<'_>, config: &mut MetricsConfig) {
         config.selection.style = style;
         namespace::CWAGENT.clone_into(&mut config.shape.namespace);
         config.shape.sets = vec![vec!["host".to_owned()]];
+        told_in_all(&mut config.shape);
     }
 }
 

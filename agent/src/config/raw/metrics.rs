@@ -203,7 +203,7 @@ fn dimension_sets(section: &mut Section<'_>, sets: &mut Vec<Vec<String>>) {
 
 /// What is told where is chosen for the lists that are there by default. Who writes lists wants all
 /// metrics in them, unless they say otherwise.
-fn told_in_all(shape: &mut Shape) {
+pub(super) fn told_in_all(shape: &mut Shape) {
     let all = NameFilter::new(&["*"], &[] as &[&str]).unwrap_or_default();
     shape.per_instance.clone_from(&all);
     shape.in_every_list = all;

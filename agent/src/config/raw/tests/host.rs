@@ -36,6 +36,8 @@ fn compatibility_brings_namespace_dimensions_and_only_what_is_named() {
     assert_eq!(families(&compatible), [Family::Cpu, Family::Disk]);
     assert_eq!(compatible.shape.namespace, "CWAgent");
     assert_eq!(compatible.shape.sets, [["host"]]);
+    assert!(compatible.shape.per_instance.admits("swap_used"));
+    assert!(compatible.shape.in_every_list.admits("swap_used"));
     assert_eq!((selection.cpu.total, selection.cpu.per_core), (false, true));
     assert_eq!(selection.mounts.ignored_types, ["tmpfs"]);
     assert!(selection.mounts.drop_device && selection.mounts.root_by_type);
