@@ -2,6 +2,8 @@
 //! all of them. For fuzzing, and for the property tests that run the same checks; no part of the
 //! agent.
 
+mod pull;
+
 use encoding_rs::Encoding;
 use plimsoll_core::clock::UnixMillis;
 use regex::bytes::Regex;
@@ -11,6 +13,7 @@ use crate::derive::encoding::{MARK_BYTES, by_mark};
 use crate::derive::framing::{Ending, Input};
 use crate::derive::multiline::State;
 use crate::record::GUARD_BYTES;
+pub use pull::{exposition, otlp};
 
 /// Reads `data` as positions from the disk, and as what is in one of their frames.
 ///

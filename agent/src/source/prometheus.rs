@@ -8,7 +8,7 @@
 
 pub(crate) mod family;
 mod fetch;
-mod memory;
+pub(crate) mod memory;
 mod text;
 
 use std::path::PathBuf;

@@ -248,7 +248,7 @@ impl<'t> Exposition<'t> {
         if !point.value.is_finite() || point.value < 0.0 {
             return self.mistake("prometheus_not_a_number", "a counter that is no count");
         }
-        let since = match self.memory.counter(&key(&point.name, point), point.value) {
+        let since = match self.memory.counter(&key(&point.name, point, false), point.value) {
             Ok(since) => since,
             Err(unusable) => return self.unusable(unusable),
         };
@@ -257,7 +257,7 @@ impl<'t> Exposition<'t> {
         if matches!(since, Since::Known(_)) {
             self.told.push(one);
         } else if self.before.is_some() && self.open_metrics {
-            let of = key(&self.family.name, point);
+            let of = key(&self.family.name, point, false);
             if self.fresh.of != of {
                 self.fresh = Fresh {
                     of,
@@ -270,7 +270,7 @@ impl<'t> Exposition<'t> {
 
     /// When the series of the values before was created.
     fn created(&mut self, point: &Point<'_>) {
-        if self.fresh.of == key(&self.family.name, point) {
+        if self.fresh.of == key(&self.family.name, point, false) {
             let fresh = std::mem::take(&mut self.fresh);
             if self.is_new(point.value) {
                 self.told.extend(fresh.told);
@@ -289,7 +289,7 @@ impl<'t> Exposition<'t> {
         if !self.rules.metrics.admits(&self.family.name) {
             return;
         }
-        let of = key(&self.family.name, point);
+        let of = key(&self.family.name, point, true);
         if !self.histograms.contains_key(&of) {
             let labels = self.labels(point);
             let open = OpenHistogram {
@@ -325,6 +325,11 @@ impl<'t> Exposition<'t> {
             match self.memory.histogram(&of, &open.shown) {
                 Err(unusable) => self.unusable(unusable),
                 Ok(Since::New(_)) if !open.created.is_some_and(|at| self.is_new(at)) => {}
+                Ok(Since::Known(values) | Since::New(values))
+                    if values.iter().any(|(value, _)| !value.is_finite()) =>
+                {
+                    self.malformed("a histogram with bounds beyond all numbers");
+                }
                 Ok(Since::Known(values) | Since::New(values)) if !values.is_empty() => {
                     let name = self.family.name.clone();
                     let one = self.tell(&name, open.labels, Value::Spread(values));
@@ -404,11 +409,11 @@ fn bound(point: &Point<'_>) -> Option<f64> {
     (!bound.is_nan()).then_some(bound)
 }
 
-/// What names a series within a target; the bound of a bucket names none.
-fn key(name: &str, point: &Point<'_>) -> String {
+/// What names a series within a target. The bound of a bucket names none.
+fn key(name: &str, point: &Point<'_>, is_histogram: bool) -> String {
     let mut key = name.to_owned();
     for (label, value) in &point.labels {
-        if label != "le" {
+        if !is_histogram || label != "le" {
             for text in [label, value] {
                 key.push('\0');
                 key.push_str(text);

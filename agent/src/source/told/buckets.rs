@@ -47,6 +47,8 @@ pub(crate) fn spread(buckets: &[Bucket], sum: Option<f64>) -> Vec<(f64, f64)> {
         Some(sum) if high > low => ((sum - low) / (high - low)).clamp(0.0, 1.0),
         _ => 0.5,
     };
+    // With bounds near the greatest double the sums above are not finite.
+    let place = if place.is_finite() { place } else { 0.5 };
     let values = told.iter().map(|bucket| {
         let value = match open_value {
             Some((value, _)) if is_open(&bucket) => value,
