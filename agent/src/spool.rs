@@ -191,12 +191,12 @@ impl<F: SpoolFs> Spool<F> {
     }
 
     /// Takes out what fills a call: the oldest batch and those after it that go to the same
-    /// namespace. The disk knows that they are tried. Empty if nothing waits.
+    /// namespace, at most `most`. The disk knows that they are tried. Empty if nothing waits.
     ///
     /// # Errors
     /// When the disk cannot be told. Then nothing is taken, since after a crash it would be sent
     /// again.
-    pub(crate) fn take(&mut self) -> io::Result<Vec<Taken>> {
+    pub(crate) fn take(&mut self, most: usize) -> io::Result<Vec<Taken>> {
         let Some((_, first)) = self.waiting.first_key_value() else {
             return Ok(Vec::new());
         };
@@ -208,7 +208,7 @@ impl<F: SpoolFs> Spool<F> {
                 continue;
             }
             let datums = usize::from(entry.datums);
-            if datums > room {
+            if datums > room || all.len() >= most {
                 break;
             }
             let Some(batch) = self.read(*id, entry)? else {

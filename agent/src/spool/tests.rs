@@ -103,16 +103,16 @@ fn batches_of_one_namespace_are_taken_together_oldest_first_up_to_a_call() {
         all.map(|one| (Arc::clone(&one.namespace), one.datums.len()))
             .collect()
     };
-    let first = spool.take().unwrap();
+    let first = spool.take(usize::MAX).unwrap();
     assert_eq!(sizes(&first), [("A".into(), 600), ("A".into(), 400)]);
     spool.done(&ids(&first));
-    let second = spool.take().unwrap();
+    let second = spool.take(usize::MAX).unwrap();
     assert_eq!(sizes(&second), [("B".into(), 1)]);
     spool.done(&ids(&second));
-    let third = spool.take().unwrap();
+    let third = spool.take(usize::MAX).unwrap();
     assert_eq!(sizes(&third), [("A".into(), 1)]);
     spool.done(&ids(&third));
-    assert_eq!(spool.take().unwrap(), []);
+    assert_eq!(spool.take(usize::MAX).unwrap(), []);
     assert_eq!(bench.segments(), Vec::<PathBuf>::new());
     assert_eq!(bench.health.datums_dropped.total(), 0);
 }
@@ -124,29 +124,36 @@ fn only_what_was_tried_when_the_agent_ended_is_in_doubt() {
     for value in [1.0, 2.0, 3.0, 4.0] {
         keep(&mut spool, &batch(&format!("N{value}"), &[value]));
     }
-    let done = spool.take().unwrap();
+    let done = spool.take(usize::MAX).unwrap();
     spool.done(&ids(&done));
-    let failed = spool.take().unwrap();
+    let failed = spool.take(usize::MAX).unwrap();
     spool.restore(&ids(&failed));
-    assert_eq!(spool.take().unwrap(), failed, "restored to where it was");
+    assert_eq!(
+        spool.take(usize::MAX).unwrap(),
+        failed,
+        "restored to where it was"
+    );
     spool.restore(&ids(&failed));
     let fresh = spool.append(&batch("N5", &[5.0]), State::Trying).unwrap();
     assert!(fresh > ids(&failed)[0]);
     spool.waiting.remove(&ids(&failed)[0]);
-    let tried = spool.take().unwrap();
+    let tried = spool.take(usize::MAX).unwrap();
     assert_eq!(values(&tried), [(3.0, false)]);
     drop(spool);
 
     let mut spool = bench.open();
     let mut all = Vec::new();
-    while let taken @ [_, ..] = &*spool.take().unwrap() {
+    while let taken @ [_, ..] = &*spool.take(usize::MAX).unwrap() {
         all.extend(values(taken));
     }
     assert_eq!(all, [(2.0, false), (3.0, true), (4.0, false), (5.0, true)]);
     drop(spool);
     let mut spool = bench.open();
-    spool.take().unwrap();
-    assert!(values(&spool.take().unwrap())[0].1, "still in doubt");
+    spool.take(usize::MAX).unwrap();
+    assert!(
+        values(&spool.take(usize::MAX).unwrap())[0].1,
+        "still in doubt"
+    );
 }
 
 #[test]
@@ -157,7 +164,7 @@ fn doubt_outlives_a_try_that_surely_failed() {
     for _ in 0..2 {
         drop(spool);
         spool = bench.open();
-        let taken = spool.take().unwrap();
+        let taken = spool.take(usize::MAX).unwrap();
         assert_eq!(values(&taken), [(1.0, true)]);
         spool.restore(&ids(&taken));
     }
@@ -169,7 +176,7 @@ fn at_its_size_the_oldest_go_and_are_counted_but_never_what_is_under_way() {
     let mut spool = bench.open();
     let each: Vec<f64> = (0..1000).map(f64::from).collect();
     keep(&mut spool, &batch("N", &[-1.0]));
-    let under_way = spool.take().unwrap();
+    let under_way = spool.take(usize::MAX).unwrap();
     let mut kept = 0;
     while bench.health.datums_dropped.total() == 0 {
         keep(&mut spool, &batch("N", &each));
@@ -187,7 +194,7 @@ fn at_its_size_the_oldest_go_and_are_counted_but_never_what_is_under_way() {
         [("spool_full", 1000 * kept - spool.datums() as u64)]
     );
     spool.restore(&ids(&under_way));
-    assert_eq!(values(&spool.take().unwrap())[0], (-1.0, false));
+    assert_eq!(values(&spool.take(usize::MAX).unwrap())[0], (-1.0, false));
 }
 
 #[test]
@@ -202,7 +209,7 @@ fn a_damaged_batch_costs_only_itself_and_a_torn_tail_is_dropped_and_counted() {
     bytes.truncate(bytes.len() - 1);
     fs::write(path, bytes).unwrap();
     let mut spool = bench.open();
-    assert_eq!(values(&spool.take().unwrap()), [(1.0, false)]);
+    assert_eq!(values(&spool.take(usize::MAX).unwrap()), [(1.0, false)]);
     assert_eq!(bench.health.problems.snapshot(), [("spool_damaged", 2)]);
     assert_eq!(
         bench.health.datums_dropped.snapshot(),
@@ -241,7 +248,7 @@ fn a_full_disk_is_an_error_that_leaves_nothing_behind_and_passes() {
         bench.fs.set_full(false);
         keep(&mut spool, &batch("N", &[3.0]));
         drop(spool);
-        let taken = values(&bench.open().take().unwrap());
+        let taken = values(&bench.open().take(usize::MAX).unwrap());
         let expected = [(1.0, false), (3.0, false)];
         assert_eq!(taken, expected[usize::from(!first)..]);
         assert_eq!(bench.health.problems.total(), 0);
@@ -254,14 +261,14 @@ fn nothing_is_taken_that_a_read_only_disk_could_not_remember() {
     let mut spool = bench.open();
     keep(&mut spool, &batch("N", &[1.0]));
     bench.fs.set_read_only(true);
-    assert!(spool.take().is_err());
+    assert!(spool.take(usize::MAX).is_err());
     assert_eq!(spool.datums(), 1);
     bench.fs.set_read_only(false);
-    let taken = spool.take().unwrap();
+    let taken = spool.take(usize::MAX).unwrap();
     // What surely failed may be tried again in this run even if the disk does not know.
     bench.fs.set_read_only(true);
     spool.restore(&ids(&taken));
-    assert_eq!(values(&spool.take().unwrap()), [(1.0, false)]);
+    assert_eq!(values(&spool.take(usize::MAX).unwrap()), [(1.0, false)]);
 }
 
 #[test]
@@ -289,7 +296,7 @@ proptest! {
                     model.push(f64::from(number));
                     keep(&mut spool, &batch("N", &[f64::from(number)]));
                 }
-                2 => taken.extend(spool.take().unwrap()),
+                2 => taken.extend(spool.take(usize::MAX).unwrap()),
                 3 => {
                     for (value, _) in values(&taken) {
                         model.retain(|one| one.total_cmp(&value).is_ne());
@@ -307,7 +314,7 @@ proptest! {
             }
         }
         drop(spool);
-        let left = values(&bench.open().take().unwrap());
+        let left = values(&bench.open().take(usize::MAX).unwrap());
         let left: Vec<f64> = left.into_iter().map(|(value, _)| value).collect();
         prop_assert_eq!(left, model);
     }

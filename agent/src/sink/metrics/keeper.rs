@@ -111,9 +111,9 @@ impl<F: SpoolFs> Keeper<F> {
         }
     }
 
-    /// Takes out what fills a call.
-    pub(super) async fn take(&mut self) -> io::Result<Vec<Taken>> {
-        self.with(Spool::take).await?
+    /// Takes out what fills a call, of at most so many batches.
+    pub(super) async fn take(&mut self, most: usize) -> io::Result<Vec<Taken>> {
+        self.with(move |spool| spool.take(most)).await?
     }
 
     /// Tells the disk that a call begins.
