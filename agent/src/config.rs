@@ -29,7 +29,9 @@ use plimsoll_core::config::{Document, Problems};
 pub use crate::sample::Feed;
 pub use crate::source::otlp::OtlpConfig;
 pub use crate::source::prometheus::PrometheusTarget;
-pub use applications::{Applications, CollectdConfig, CollectdSecurity, StatsdConfig};
+pub use applications::{
+    Applications, CollectdConfig, CollectdSecurity, EmfListeners, StatsdConfig,
+};
 pub use check::{Check, Depth, run_checks};
 pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
@@ -265,6 +267,12 @@ impl LogsTemplate {
             .iter()
             .map(|target| (&target.group, &target.settings));
         files.chain(journald)
+    }
+
+    /// Whether metrics are taken out of lines.
+    pub(crate) fn has_metrics(&self) -> bool {
+        let mut refiners = self.files.iter().filter_map(|file| file.refiner.as_ref());
+        refiners.any(|refiner| refiner.has_metrics())
     }
 
     /// Whether any group is of the Infrequent Access class, whose bytes have a price of their own.

@@ -8,17 +8,20 @@
 //! The rule that keeps it fast: an event is a range of the buffer that was read. Only what cannot
 //! be a range of it (decoded or rewritten text) is copied, into one buffer per chunk.
 
+pub(crate) mod emf;
 pub(crate) mod encoding;
 pub(crate) mod filter;
 pub(crate) mod framing;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod measure;
 pub(crate) mod multiline;
 pub(crate) mod redact;
 pub(crate) mod refine;
 pub(crate) mod sample;
 pub(crate) mod timestamp;
 
+pub(crate) use measure::Measured;
 pub(crate) use refine::{Refined, Refiner};
 
 use crate::record::Line;
@@ -30,6 +33,8 @@ pub(crate) struct Events {
     pub(crate) lines: Vec<Line>,
     /// What the events say, if it is not what the file's bytes say.
     pub(crate) text: Option<Text>,
+    /// The metrics that were in them.
+    pub(crate) measured: Measured,
 }
 
 /// Text that was derived from a file's bytes.

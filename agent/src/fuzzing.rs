@@ -262,6 +262,58 @@ pub fn timestamp(data: &[u8]) {
     }
 }
 
+/// Reads `data` as a document of embedded metric format, and splits it.
+///
+/// # Panics
+/// When a value is none that CloudWatch stores, or when the parts of a document are not as it was.
+pub fn emf(data: &[u8]) {
+    use crate::derive::emf::{Document, METRICS_MAX};
+    let now = UnixMillis(1_800_000_000_000);
+    let Ok(document) = Document::read(data, now) else {
+        return;
+    };
+    let count = |document: &Document<'_>| {
+        let readings = document.readings();
+        readings.map(|reading| reading.values.len()).sum::<usize>()
+    };
+    let finite = |value: &f64| value.is_finite();
+    assert!(document.readings().all(|one| one.values.iter().all(finite)));
+    let Ok(pieces) = document.pieces() else {
+        return;
+    };
+    // What breaks a rule is sent as it is.
+    if !document.faults.is_empty() {
+        return;
+    }
+    let mut values = 0;
+    for piece in &pieces {
+        let part = Document::read(piece, now);
+        assert!(part.is_ok(), "a part is a document");
+        if let Ok(part) = part {
+            assert!(part.faults.is_empty() && part.metrics() <= METRICS_MAX);
+            values += count(&part);
+        }
+    }
+    // Metrics of one name in two directives are in the parts of both.
+    assert!(values >= count(&document), "no value is lost");
+}
+
+/// Reads `data` as a line of each access log.
+///
+/// # Panics
+/// When a number is none that can be told.
+pub fn access_log(data: &[u8]) {
+    use crate::derive::measure::access::Format;
+    for format in [Format::Nginx, Format::Apache, Format::Alb] {
+        if let Some(access) = format.read(data) {
+            assert!((100..600).contains(&access.status));
+            let numbers = [access.response_bytes, access.request_bytes, access.seconds];
+            let good = |number: f64| number.is_finite() && number >= 0.0;
+            assert!(numbers.into_iter().flatten().all(good));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -194,6 +194,10 @@ impl World {
         logs: LogsConfig,
         shutdown: shutdown::Shutdown,
     ) -> Result<LogsRoad, logs::StartError> {
+        // Followed logs hand in before the road of metrics has begun.
+        if let Some(metrics) = &config.metrics {
+            self.intakes.reload(metrics);
+        }
         let directory = config.agent.state_dir.clone();
         let persistence = if self.dry_run {
             Persistence::ReadOnly(directory)
@@ -214,6 +218,7 @@ impl World {
             health,
             seed,
             shutdown,
+            self.intakes.clone(),
         )
     }
 

@@ -21,6 +21,7 @@ use crate::config::{LogsConfig, Persistence};
 use crate::deadletter::DeadLetters;
 use crate::fs::HostFs;
 use crate::health::Health;
+use crate::metrics::Intakes;
 use crate::record::Chunk;
 use crate::sink::logs::{Creator, Encoder, Putter, Sink, SinkOptions};
 use crate::source::file::{ROUND_BYTES, Reader, Source, Targets, Timing, descriptor_budget};
@@ -155,7 +156,7 @@ impl Tuning {
     clippy::too_many_arguments,
     reason = "the world is an argument: each is a part of it"
 )]
-pub fn start<A: LogsApi>(
+pub(crate) fn start<A: LogsApi>(
     config: LogsConfig,
     persistence: &Persistence,
     mode: Mode,
@@ -164,11 +165,13 @@ pub fn start<A: LogsApi>(
     health: Arc<Health>,
     seed: u64,
     shutdown: Shutdown,
+    intakes: Intakes,
 ) -> Result<LogsRoad, StartError> {
     let world = World {
         api,
         clock,
         health,
+        intakes,
         seed,
         shutdown,
     };
@@ -182,6 +185,7 @@ pub(crate) struct World<A> {
     pub(crate) api: Arc<A>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) health: Arc<Health>,
+    pub(crate) intakes: Intakes,
     pub(crate) seed: u64,
     pub(crate) shutdown: Shutdown,
 }
@@ -237,7 +241,8 @@ pub(crate) fn start_tuned<A: LogsApi>(
             once,
         )
         .with_descriptors(descriptor_budget())
-        .with_take_over(take_over),
+        .with_take_over(take_over)
+        .with_intakes(world.intakes),
         queue,
         committer: committer.clone(),
         shutdown: world.shutdown,

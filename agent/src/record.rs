@@ -236,6 +236,14 @@ impl Chunk {
         Guard::of(self.bytes.get(..boundary).unwrap_or(&self.bytes))
     }
 
+    /// Whether line `index` was made of the same bytes of the file as the one before it.
+    pub(crate) fn is_of_line_before(&self, index: u32) -> bool {
+        let count = self.count();
+        self.places.is_some()
+            && (1..count).contains(&index)
+            && self.position(index) == self.position(index - 1)
+    }
+
     fn place(&self, index: u32) -> Option<Place> {
         let places = self.places.as_ref()?;
         places.get(index as usize).or(places.last()).copied()

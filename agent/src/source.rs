@@ -6,6 +6,7 @@
 
 pub(crate) mod collectd;
 pub(crate) mod datagram;
+pub(crate) mod emf;
 pub(crate) mod file;
 pub(crate) mod journald;
 pub(crate) mod otlp;

@@ -105,6 +105,7 @@ impl Batch {
             .take_while(|line| self.admit(chunk, line))
             .count();
         let to = from + u32::try_from(taken).unwrap_or(0);
+        let to = self.without_torn(chunk, from..to);
         if to > from {
             self.segments.push(Segment {
                 chunk: Arc::clone(chunk),
@@ -112,6 +113,26 @@ impl Batch {
             });
         }
         to
+    }
+
+    /// Events that were made of one line leave together, so that its position moves only when all
+    /// of them were accepted: gives up those of `lines` at the end whose neighbours did not fit,
+    /// unless they are all there is.
+    fn without_torn(&mut self, chunk: &Chunk, lines: Range<u32>) -> u32 {
+        let mut end = lines.end;
+        while end > lines.start && chunk.is_of_line_before(end) {
+            end -= 1;
+        }
+        let torn = (lines.end - end) as usize;
+        if torn == 0 || torn == self.events {
+            return lines.end;
+        }
+        let indices = end as usize..lines.end as usize;
+        for line in chunk.lines.get(indices).unwrap_or(&[]) {
+            self.billed_bytes -= chunk.billed(line) + EVENT_OVERHEAD;
+        }
+        self.events -= torn;
+        end
     }
 
     /// Counts a line in if it fits.
@@ -383,5 +404,34 @@ mod tests {
         let spans: Vec<_> = first.settled().chain(second.settled()).collect();
         assert_eq!((spans[0].from, spans[0].to), (0, 2));
         assert_eq!((spans[1].from, spans[1].to), (2, 6));
+    }
+
+    #[test]
+    fn events_that_were_made_of_one_line_leave_together() {
+        use crate::record::Place;
+        let long = vec![b'x'; EVENT_BYTES_MAX / 4];
+        let lines: Vec<(i64, &[u8])> = vec![(0, &long); 6];
+        let stream = stream();
+        let mut chunk = chunk_of(&stream, 0, &lines);
+        // The third, fourth and fifth are of the same bytes.
+        let place = |from: u32| Place {
+            from,
+            guard: Guard::default(),
+        };
+        chunk.places = Some([0, 10, 20, 20, 20, 30, 40].map(place).to_vec());
+        let chunk = held(chunk);
+        let mut from = 0;
+        let mut ends = Vec::new();
+        while from < chunk.count() {
+            let mut batch = Batch::new(Arc::clone(&stream));
+            from = batch.fill(&chunk, from);
+            let billed: usize = batch.lines().map(|(chunk, line)| chunk.billed(line)).sum();
+            assert_eq!(
+                batch.billed_bytes(),
+                billed + batch.events() * EVENT_OVERHEAD
+            );
+            ends.push(from);
+        }
+        assert_eq!(ends, [2, 5, 6]);
     }
 }

@@ -316,6 +316,10 @@ impl State {
 impl Progress {
     /// Says whether the position moved.
     fn acknowledge(&mut self, from: u64, to: u64, guard: Guard) -> bool {
+        // Of several events that were made of one, the last settles its bytes.
+        if from == to {
+            return false;
+        }
         if from != self.entry.offset {
             self.ahead.insert(from, (to, guard));
             return false;

@@ -20,15 +20,28 @@ pub struct Applications {
     pub statsd: Option<StatsdConfig>,
     /// The network protocol of collectd; `None` if nobody is listened to.
     pub collectd: Option<CollectdConfig>,
+    /// Embedded metric format; `None` if nobody is listened to.
+    pub emf: Option<EmfListeners>,
 }
 
 impl Applications {
     /// Whether anyone is asked or listened to.
     #[must_use]
     pub fn any(&self) -> bool {
-        let asked = !self.prometheus.is_empty();
+        let asked = !self.prometheus.is_empty() || self.emf.is_some();
         asked || self.otlp.is_some() || self.statsd.is_some() || self.collectd.is_some()
     }
+}
+
+/// Where embedded metric format is received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmfListeners {
+    /// Lines over TCP.
+    pub tcp: Option<SocketAddr>,
+    /// Lines in datagrams over UDP.
+    pub udp: Option<SocketAddr>,
+    /// Lines over a Unix socket, at this path.
+    pub socket: Option<PathBuf>,
 }
 
 /// Where StatsD is received and what its metrics are called.

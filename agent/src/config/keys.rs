@@ -129,6 +129,31 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The rule is about events of exactly this level: what the field `json.level` says, or the first word within 256 bytes that names a level. Synonyms count too; critical, fatal and the like are `error`.";
     "logs.file.sample.keep", "number, 0 to 1", "required",
         "The share of these events that is sent. The text decides which, so the same event is always sent or never. The others are counted as `sampled` in `events_dropped`.";
+    "logs.file.emf", "`ship` or `extract`", "`\"ship\"`",
+        "What is done with lines that are documents of embedded metric format. `ship` sends them as they are, and CloudWatch Logs takes the metrics out (in groups of the class `STANDARD`); a document with more than 100 metrics, or 100 values of one, which it would refuse, is sent as several. `extract` takes the metrics out here, into PutMetricData, and does not send the line, which is counted as `emf` in `events_dropped`. What breaks a rule is counted by it (`emf_dimension_missing` and others); a document of which nothing can be used is sent as it is.";
+    "logs.file.ship", "`true` or `false`", "`true`",
+        "With `false` lines are read and measured (`metric`, `emf`) and never sent; they are counted as `not_shipped` in `events_dropped`, and `group` may be left out.";
+    "logs.file.metric.name", "name, up to 255 characters", "required, or `access_log`",
+        "In a table `[[logs.file.metric]]`: the name of a metric that is made of lines. Every line is looked at, whether it is sent or not. A value belongs to the interval of the line's time (`timestamp`), else of its reading. `[metrics.logs]` has the keys of every source of metrics.";
+    "logs.file.metric.kind", "`counter`, `gauge` or `distribution`", "`\"counter\"`",
+        "Whether values are added up, the last one counts, or percentiles are wanted.";
+    "logs.file.metric.match", "pattern", "`match`, `json` or `value` is required",
+        "The regular expression that a line must match. Its named groups, as in `(?<ms>[0-9.]+)`, can be value and dimensions.";
+    "logs.file.metric.json", "table of strings", "none",
+        "Fields that a line, which must be a JSON object, must have at its top, and what they must say: `{ level = \"ERROR\" }`. With `match`, both must agree.";
+    "logs.file.metric.value", "name of a group of `match`, or of a JSON field", "a line counts as one",
+        "Where the value is. A counter can do without. A match without a number there is counted as `log_metric_value` in the agent's problems; so is a counter below zero.";
+    "logs.file.metric.dimensions", "name or list of names of groups of `match`, or of JSON fields", "none",
+        "Dimensions besides those of the host, each with what the line says there, `unknown` if nothing. Each different value is a series on the bill; `metrics.series_per_metric` bounds them. `redact` applies to them.";
+    "logs.file.metric.labels", "table of strings", "none",
+        "Dimensions with the same value for every line, such as `{ Service = \"shop\" }`.";
+    "logs.file.metric.unit", "one of the units of CloudWatch", "`\"None\"`", "The unit of the value.";
+    "logs.file.metric.namespace", "name, up to 255 characters", "`metrics.logs.namespace`",
+        "The namespace.";
+    "logs.file.metric.access_log", "`nginx`, `apache` or `alb`", "none",
+        "Instead of a metric of its own, what every access log tells: `Requests`, `Responses2xx` to `Responses5xx` (zero where there was none), `ResponseBytes`, for `alb` `RequestBytes`, and `Latency` in seconds with percentiles. `nginx` is its combined format, `apache` its common or combined one, both with a virtual host before it or not; the latency is the first number behind it: `$request_time` in seconds (also as `rt=` or `request_time=`), `%D` in microseconds. `alb` is the log of an Application Load Balancer; its latency is the sum of the three times. Lines of another form are counted as `access_log_unreadable`.";
+    "logs.file.metric.by", "out of `method`, `host`", "none",
+        "Splits `access_log` by the dimensions `Method` (methods that are not of HTTP are `other`) and `VirtualHost`.";
     "logs.journald.units", "name or list of names", "all",
         "Units whose entries are read: what they write, and what systemd says about them. Without a suffix, `.service` is meant. Every key of the selection that is given must be satisfied; within a list, any of it.";
     "logs.journald.identifiers", "name or list of names", "all",
@@ -215,6 +240,14 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Whether each processor is told, with `cpu` = `cpu0` and so on: up to 22 series for each. Only with `metrics.compatibility`; otherwise `cpu_usage_active_max_core` tells the busiest one.";
     "metrics.pressure.full", "`true` or `false`", "`false`",
         "Whether the share of time is told too in which all tasks that had work waited at once, for memory and for disks: two series more.";
+    "metrics.emf.tcp", "address and port", "`\"127.0.0.1:25888\"`",
+        "Where embedded metric format is received over TCP, one document per line, once there is a table `[metrics.emf]`. If one of `tcp`, `udp` and `socket` is given, only those that are given are listened at. `\"0.0.0.0:25888\"` listens on every network of the host, where anyone can then make metrics. A record's own namespace, dimensions, unit and time are kept; nothing of the host is added but `append_dimensions` of this table. A storage resolution of one second is told as such; for a datum per second set `interval` of this table to `\"1s\"`.";
+    "metrics.emf.udp", "address and port", "`\"127.0.0.1:25888\"`",
+        "The same over UDP: one or several documents per datagram, each on a line.";
+    "metrics.emf.socket", "absolute path", "none",
+        "The same over a Unix socket (a stream), which every user may write to.";
+    "metrics.emf.deliver", "`metrics`", "`\"metrics\"`",
+        "What becomes of the metrics: they are aggregated on the host and sent with PutMetricData, which pays no ingestion of logs. Records are not sent as log events; the fields `LogGroupName` and `LogStreamName` are not used. To keep the records, let the application write them to a file and follow it.";
     "metrics.disk.include", "list of patterns", "`[\"*\"]`",
         "Mount points to measure; `*` also stands for `/`.";
     "metrics.disk.exclude", "list of patterns", "none",

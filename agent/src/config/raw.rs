@@ -5,10 +5,12 @@
 mod datagrams;
 mod destination;
 mod devices;
+mod emf;
 mod framing;
 mod host;
 mod journald;
 mod logs;
+mod measure;
 mod metrics;
 mod outage;
 mod pull;
@@ -22,7 +24,7 @@ use log::LevelFilter;
 use plimsoll_aws::Settings;
 use plimsoll_core::config::{Document, Field, Problems, Section};
 
-use super::{AgentConfig, Check, Config, Dialect};
+use super::{AgentConfig, Check, Config, Dialect, LogsTemplate};
 
 /// Where state is kept unless `agent.state_dir` says otherwise.
 pub(super) const STATE_DIR: &str = "/var/lib/plimsoll";
@@ -51,7 +53,8 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
             section.finish();
         }
         let logs = logs::read(root, &mut checks);
-        let metrics = metrics::read(root);
+        let measures = logs.as_ref().is_some_and(LogsTemplate::has_metrics);
+        let metrics = metrics::read(root, measures);
         if logs.is_none() && metrics.is_none() && root.keys().all(|key| key != "logs") {
             root.report_missing(
                 "logs",

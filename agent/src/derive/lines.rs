@@ -180,7 +180,7 @@ impl<'a> Found<'a> {
         if self.parts.is_empty() {
             return Events {
                 lines: self.lines,
-                text: None,
+                ..Events::default()
             };
         }
         let mut marked = Events::default();

@@ -5,8 +5,10 @@
 
 use plimsoll_core::clock::UnixMillis;
 
+use crate::derive::emf::{self, Document, Emf, Fault, Faults, Whole};
 use crate::derive::filter::Filter;
 use crate::derive::json::{Json, Missing, Object};
+use crate::derive::measure::{Measured, Measures, Unmeasured};
 use crate::derive::redact::{Kind, Redactor, Replaced, key_rows, tag};
 use crate::derive::sample::Sampler;
 use crate::derive::timestamp::{OutOfWindow, Resolver, Timestamps};
@@ -18,6 +20,12 @@ use crate::record::Line;
 pub(crate) struct Refiner {
     /// How events tell their time; without it they have the time of reading.
     pub(crate) timestamps: Option<Timestamps>,
+    /// What is done with documents of embedded metric format.
+    pub(crate) emf: Emf,
+    /// What is measured of events, sent or not.
+    pub(crate) measures: Option<Measures>,
+    /// Whether no event is sent.
+    pub(crate) unshipped: bool,
     /// Which events are sent.
     pub(crate) filter: Filter,
     /// What is looked for in events that are JSON objects.
@@ -42,6 +50,16 @@ pub(crate) struct Refined {
     pub(crate) filtered: u64,
     /// Events that were left out by sampling.
     pub(crate) sampled: u64,
+    /// Documents of embedded metric format whose metrics were taken out.
+    pub(crate) emf: u64,
+    /// Events that were only measured.
+    pub(crate) not_shipped: u64,
+    /// Documents beyond the first of each that was split.
+    pub(crate) pieces: u64,
+    /// What documents of embedded metric format break of its rules.
+    pub(crate) emf_faults: Faults,
+    /// What could not be measured.
+    pub(crate) unmeasured: Unmeasured,
     /// Events that are no JSON object.
     pub(crate) json_invalid: u64,
     /// JSON objects without the field that is to be sent.
@@ -56,26 +74,42 @@ pub(crate) struct Refined {
 
 impl Refined {
     /// Events that were left out on purpose.
-    pub(crate) fn dropped(&self) -> [(&'static str, u64); 2] {
-        [("filtered", self.filtered), ("sampled", self.sampled)]
+    pub(crate) fn dropped(&self) -> [(&'static str, u64); 4] {
+        [
+            ("filtered", self.filtered),
+            ("sampled", self.sampled),
+            ("emf", self.emf),
+            ("not_shipped", self.not_shipped),
+        ]
     }
 
     /// What was not as it should be.
-    pub(crate) fn problems(&self) -> [(&'static str, u64); 5] {
-        [
+    pub(crate) fn problems(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let own = [
             ("json_invalid", self.json_invalid),
             ("json_field_missing", self.json_field_missing),
             ("redaction_failed", self.replaced.whole),
             ("timestamp_missing", self.timestamp_missing),
             ("timestamp_out_of_window", self.timestamp_out_of_window),
-        ]
+            ("log_metric_value", self.unmeasured.value),
+            ("log_metric_time", self.unmeasured.time),
+            ("access_log_unreadable", self.unmeasured.access),
+        ];
+        own.into_iter().chain(self.emf_faults.counts())
     }
 }
 
 impl Refiner {
-    /// Whether there is nothing to do.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether metrics are taken out of events.
+    pub(crate) fn has_metrics(&self) -> bool {
+        self.measures.is_some() || self.emf == Emf::Extract
+    }
+
+    /// Whether there is nothing to do but with documents of embedded metric format.
+    fn is_idle(&self) -> bool {
         self.timestamps.is_none()
+            && !self.unshipped
+            && self.measures.is_none()
             && self.filter.is_empty()
             && self.redactor.is_none()
             && self.sampler.is_none()
@@ -84,6 +118,11 @@ impl Refiner {
 
     /// Works on the events that were found in `raw`, which was read at `now`.
     pub(crate) fn refine(&self, raw: &[u8], now: UnixMillis, events: &mut Events) -> Refined {
+        let said = events.text.as_ref().map_or(raw, |text| &text.bytes);
+        let mut lines = events.lines.iter();
+        if self.is_idle() && !lines.any(|line| emf::is_meant(text_of(said, line))) {
+            return Refined::default();
+        }
         let found = std::mem::take(&mut events.lines);
         let text = events.text.take();
         let source = text.as_ref().map_or(raw, |text| &text.bytes);
@@ -104,6 +143,7 @@ impl Refiner {
             lines: Vec::with_capacity(found.len()),
             starts: Vec::with_capacity(found.len()),
             written: None,
+            measured: Measured::default(),
             refined: Refined::default(),
         };
         for (index, line) in found.into_iter().enumerate() {
@@ -118,9 +158,11 @@ impl Refiner {
             lines,
             starts,
             written,
+            measured,
             refined,
             ..
         } = pass;
+        events.measured = measured;
         events.lines = lines;
         let bytes = written.or(text.map(|text| text.bytes));
         events.text = bytes.map(|bytes| Text { bytes, starts });
@@ -142,6 +184,7 @@ struct Pass<'a> {
     starts: Vec<u32>,
     /// What `lines` are ranges of, once a text was rewritten.
     written: Option<Vec<u8>>,
+    measured: Measured,
     refined: Refined,
 }
 
@@ -156,6 +199,16 @@ impl<'a> Pass<'a> {
             self.refined.json_invalid += 1;
         }
         line.time = self.time(text, object.as_ref(), line.time);
+        self.measure(text, line.time);
+        let meant = emf::is_meant(text);
+        if meant && self.refiner.emf == Emf::Extract && self.extract_metrics(text) {
+            self.refined.emf += 1;
+            return;
+        }
+        if self.refiner.unshipped {
+            self.refined.not_shipped += 1;
+            return;
+        }
         if !self.refiner.filter.admits(text) {
             self.refined.filtered += 1;
             return;
@@ -165,18 +218,82 @@ impl<'a> Pass<'a> {
             return;
         }
         let extracted = object.and_then(|object| self.extracted(&object));
-        let redacted = match &self.refiner.redactor {
-            Some(_) if row => {
-                self.refined.replaced.add(Kind::PrivateKeys);
-                Some(tag(Kind::PrivateKeys).to_vec())
+        if meant && extracted.is_none() && self.refiner.emf == Emf::Ship {
+            let pieces = self.pieces(text);
+            self.refined.pieces += (pieces.len() as u64).saturating_sub(1);
+            for piece in &pieces {
+                let redacted = self.redacted(piece, row);
+                self.keep(line, start, Some(redacted.as_deref().unwrap_or(piece)));
             }
-            Some(redactor) => {
-                let said = extracted.as_deref().unwrap_or(text);
-                redactor.redact(said, &mut self.refined.replaced)
+            if !pieces.is_empty() {
+                return;
             }
-            None => None,
-        };
+        }
+        let redacted = self.redacted(extracted.as_deref().unwrap_or(text), row);
         self.keep(line, start, redacted.or(extracted).as_deref());
+    }
+
+    /// What is sent instead of a text that holds what must not be sent.
+    fn redacted(&mut self, said: &[u8], row: bool) -> Option<Vec<u8>> {
+        let redactor = self.refiner.redactor.as_ref()?;
+        if row {
+            self.refined.replaced.add(Kind::PrivateKeys);
+            return Some(tag(Kind::PrivateKeys).to_vec());
+        }
+        redactor.redact(said, &mut self.refined.replaced)
+    }
+
+    /// Takes the metrics that the configuration wants out of an event, sent or not.
+    fn measure(&mut self, text: &[u8], time: UnixMillis) {
+        let Some(measures) = &self.refiner.measures else {
+            return;
+        };
+        let unmeasured = &mut self.refined.unmeasured;
+        if !Timestamps::in_window(time, self.now) {
+            unmeasured.time += 1;
+            return;
+        }
+        let redactor = self.refiner.redactor.as_ref();
+        let one = measures.measure(text, time, redactor, &mut self.measured);
+        unmeasured.value += one.value;
+        unmeasured.access += one.access;
+    }
+
+    /// Takes the metrics out of a document; whether there were any.
+    fn extract_metrics(&mut self, text: &[u8]) -> bool {
+        match Document::read(text, self.now) {
+            Ok(document) => {
+                self.refined.emf_faults.merge(document.faults);
+                let before = self.measured.readings.len();
+                self.measured.readings.extend(document.readings());
+                self.measured.readings.len() > before
+            }
+            Err(fault) => {
+                self.refined.emf_faults.add(fault);
+                false
+            }
+        }
+    }
+
+    /// The documents that are sent instead of one with too many metrics; none if it is sent as it
+    /// is.
+    fn pieces(&mut self, text: &[u8]) -> Vec<Vec<u8>> {
+        let document = match Document::read(text, self.now) {
+            Ok(document) => document,
+            Err(fault) => {
+                self.refined.emf_faults.add(fault);
+                return Vec::new();
+            }
+        };
+        self.refined.emf_faults.merge(document.faults);
+        match document.pieces() {
+            Ok(pieces) if document.faults.is_empty() => pieces,
+            Err(Whole::TooLarge) => {
+                self.refined.emf_faults.add(Fault::TooManyMetrics);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether sampling keeps an event.
@@ -221,10 +338,7 @@ impl<'a> Pass<'a> {
     }
 
     fn text(&self, line: &Line) -> &'a [u8] {
-        let start = line.start as usize;
-        self.source
-            .get(start..start + line.len as usize)
-            .unwrap_or(&[])
+        text_of(self.source, line)
     }
 
     /// The time of an event that was read at `read`. Without a stamp of its own it has that of the
@@ -258,6 +372,12 @@ impl<'a> Pass<'a> {
         self.before = Some(time);
         time
     }
+}
+
+fn text_of<'a>(source: &'a [u8], line: &Line) -> &'a [u8] {
+    let start = line.start as usize;
+    let text = source.get(start..start + line.len as usize);
+    text.unwrap_or(&[])
 }
 
 /// Writes a text behind the others; gives where it is. Texts of a turn are a few megabytes at most.

@@ -72,6 +72,7 @@ impl Place {
                 api: Arc::clone(api),
                 clock: Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000))),
                 health: Arc::default(),
+                intakes: Intakes::default(),
                 seed: 1,
                 shutdown,
             };
@@ -198,6 +199,7 @@ async fn a_second_agent_is_refused() {
         Arc::default(),
         1,
         shutdown,
+        Intakes::default(),
     );
     assert!(
         refused

@@ -16,6 +16,7 @@ use crate::config::MetricsConfig;
 use crate::sample::Feed;
 use crate::source::collectd::{self, Collectd};
 use crate::source::datagram::{Mailbox, OpenError, Surroundings, receive};
+use crate::source::emf;
 use crate::source::otlp::Receiver;
 use crate::source::prometheus::Scraper;
 use crate::source::statsd::{self, Statsd};
@@ -50,6 +51,7 @@ pub(super) fn start<A>(config: &MetricsConfig, world: &World<A>, opened: Opened)
     start_datagrams(config, world, opened, &mut tasks);
     start_prometheus(config, world, &mut tasks);
     start_otlp(config, world, &mut tasks);
+    start_emf(config, world, &mut tasks);
     tasks
 }
 
@@ -119,5 +121,19 @@ fn start_datagrams<A>(
     {
         let taker = Collectd::new(settings, secrets, style, intake, health());
         tasks.spawn(receive("collectd", mailboxes, taker, around, shutdown()));
+    }
+}
+
+fn start_emf<A>(config: &MetricsConfig, world: &World<A>, tasks: &mut JoinSet<()>) {
+    if let Some(listeners) = &config.applications.emf
+        && let Some(intake) = world.intakes.of(Feed::Emf)
+    {
+        let receiver = emf::Receiver::new(
+            intake.clone(),
+            Arc::clone(&world.clock),
+            Arc::clone(&world.health),
+            world.shutdown.clone(),
+        );
+        receiver.start(listeners, tasks);
     }
 }

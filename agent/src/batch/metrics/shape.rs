@@ -138,7 +138,9 @@ impl Resolved {
         if !rules.iter().any(|rule| rule.drop_original) {
             lists.extend(self.originals(feed, sample));
         }
-        lists.extend(self.aggregated(feed, &sample.labels));
+        if feed != Feed::Emf {
+            lists.extend(self.aggregated(feed, &sample.labels));
+        }
         let mut all: Vec<(Arc<str>, Arc<Series>)> = Vec::with_capacity(lists.len());
         for dimensions in lists {
             let series = Arc::new(Series {
@@ -168,6 +170,9 @@ impl Resolved {
     /// One list per set, with the metric's own dimensions and what is appended. Nothing that is
     /// appended overrides what the metric says itself.
     fn originals(&self, feed: Feed, sample: &Sample) -> Vec<Dimensions> {
+        if feed == Feed::Emf {
+            return vec![self.told(feed, sample)];
+        }
         let alone = self.fleet.is_none() || self.shape.per_instance.admits(sample.name());
         let everywhere = self.shape.in_every_list.admits(sample.name());
         let is_told = |place: usize, set: &Set| {
@@ -193,6 +198,20 @@ impl Resolved {
             dimensions
         });
         lists.collect()
+    }
+
+    /// A record of embedded metric format says itself which series it wants, so that they are the
+    /// same ones that CloudWatch Logs would make of it. Only what is appended to this feed by name
+    /// is added.
+    fn told(&self, feed: Feed, sample: &Sample) -> Dimensions {
+        let mut dimensions: Dimensions = sample.labels.iter().cloned().collect();
+        for dimension in self.append_of.get(&feed).into_iter().flatten() {
+            if sample.labels.value(&dimension.0).is_none() {
+                dimensions.push(dimension.clone());
+            }
+        }
+        dimensions.sort();
+        dimensions
     }
 
     fn aggregated(&self, feed: Feed, labels: &Labels) -> Vec<Dimensions> {

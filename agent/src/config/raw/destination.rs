@@ -14,6 +14,9 @@ const CLASSES: [(&str, LogClass); 2] = [
     ("INFREQUENT_ACCESS", LogClass::InfrequentAccess),
 ];
 
+/// The group of a target that sends nothing; it is never made.
+const UNUSED: &str = "not-shipped";
+
 /// Where a target's events go.
 pub(super) struct Destination {
     pub(super) group: Template,
@@ -27,12 +30,24 @@ pub(super) struct Destination {
 impl Destination {
     /// Reads the keys of a destination, all of them even when an early one is wrong.
     pub(super) fn take(section: &mut Section<'_>) -> Option<Self> {
+        Self::take_or(section, None)
+    }
+
+    /// The same where nothing is sent, so that a group need not be named.
+    pub(super) fn take_unused(section: &mut Section<'_>) -> Option<Self> {
+        Self::take_or(section, Template::parse(UNUSED).ok())
+    }
+
+    fn take_or(section: &mut Section<'_>, unnamed: Option<Template>) -> Option<Self> {
         let group = section.take_name("group");
-        if group.is_none() && section.keys().all(|key| key != "group") {
+        if group.is_none() && unnamed.is_none() && section.keys().all(|key| key != "group") {
             section.report_missing("group", "expected a log group such as \"/plimsoll/system\"");
         }
         let mut written = group.as_ref().map_or("", |name| &name.value).to_owned();
-        let group = group.and_then(|name| group_name(section, &name));
+        let group = match group {
+            Some(name) => group_name(section, &name),
+            None => unnamed,
+        };
         let stream = match section.take_name("stream") {
             Some(name) => {
                 written = written + "\n" + &name.value;

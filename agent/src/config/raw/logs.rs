@@ -105,8 +105,12 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
         checks.push(Check::readable(path.value.clone(), excluded, place));
     }
     let start = file.take_choice("start", &STARTS).unwrap_or_default();
-    let destination = Destination::take(file);
     let refiner = shaping::read(file);
+    let destination = if refiner.unshipped {
+        Destination::take_unused(file)
+    } else {
+        Destination::take(file)
+    };
     let framing = super::framing::read(file);
     let values = |globs: Vec<Field<String>>| globs.into_iter().map(|glob| glob.value).collect();
     if include.is_empty() {
@@ -120,7 +124,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
         group: destination.group,
         settings: destination.settings,
         stream: destination.stream,
-        refiner,
+        refiner: Some(refiner),
         framing,
     })
 }

@@ -9,7 +9,7 @@ use plimsoll_core::catalog::{self, AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, 
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{Applications, Feed, MetricRule, MetricsConfig, Shape, WhenUnknown};
-use super::{datagrams, devices, host, outage, pull, shape};
+use super::{datagrams, devices, emf, host, outage, pull, shape};
 use crate::identity::DIMENSIONS;
 use crate::scraper::{FAMILIES, Family, MountFilter, NameFilter, PSEUDO_TYPES, Selection, Style};
 
@@ -53,7 +53,7 @@ pub(crate) const INTERFACES_EXCLUDED: [&str; 14] = [
 pub(crate) const DEVICES_EXCLUDED: [&str; 6] = ["loop*", "ram*", "zram*", "sr*", "fd*", "nbd*"];
 
 /// Reads the section; `None` when nothing is measured and nobody is listened to.
-pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
+pub(super) fn read(root: &mut Section<'_>, measures_logs: bool) -> Option<MetricsConfig> {
     let Some(mut section) = root.take_section("metrics") else {
         return Some(default());
     };
@@ -93,8 +93,10 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<MetricsConfig> {
     }
     datagrams::read(&mut section, &mut config);
     pull::read(&mut section, &mut config);
+    emf::read(&mut section, &mut config);
     section.finish();
     let anything = !config.selection.families.is_empty() || config.applications.any();
+    let anything = anything || measures_logs;
     anything.then_some(config)
 }
 

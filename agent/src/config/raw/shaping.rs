@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use plimsoll_core::config::{Field, Section};
 use regex::bytes::{Regex, RegexSet};
 
+use super::measure;
 use crate::derive::Refiner;
 use crate::derive::filter::{Filter, compile};
 use crate::derive::json::Json;
@@ -23,20 +24,22 @@ const USUAL: [&str; 2] = ["rfc3339", "epoch"];
 /// The field of the level unless the configuration names another.
 const LEVEL_FIELD: &str = "level";
 
-/// Reads all keys; `None` when nothing is wanted.
-pub(super) fn read(file: &mut Section<'_>) -> Option<Arc<Refiner>> {
+/// Reads all keys.
+pub(super) fn read(file: &mut Section<'_>) -> Arc<Refiner> {
     let field = file.take_name("timestamp_field");
-    let refiner = Refiner {
+    Arc::new(Refiner {
         timestamps: timestamps(file, field.is_some()),
         json: json(file, field.map(|field| field.value)),
+        emf: measure::emf(file),
+        measures: measure::measures(file),
+        unshipped: !measure::ship(file),
         sampler: sampler(file),
         filter: Filter {
             include: patterns(file, "include_lines"),
             exclude: patterns(file, "exclude_lines"),
         },
         redactor: redactor(file),
-    };
-    (!refiner.is_idle()).then(|| Arc::new(refiner))
+    })
 }
 
 fn timestamps(file: &mut Section<'_>, has_field: bool) -> Option<Timestamps> {
@@ -269,7 +272,7 @@ fn pattern(section: &mut Section<'_>, key: &'static str) -> Option<Field<Regex>>
     compiled(section, field)
 }
 
-fn compiled(section: &Section<'_>, field: Field<String>) -> Option<Field<Regex>> {
+pub(super) fn compiled(section: &Section<'_>, field: Field<String>) -> Option<Field<Regex>> {
     match Regex::new(&field.value) {
         Ok(regex) => Some(field.map(|_| regex)),
         Err(error) => {

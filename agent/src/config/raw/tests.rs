@@ -215,7 +215,7 @@ fn a_full_file_is_read_as_it_was_meant() {
 }
 
 /// Sources of metrics besides the scrapers that have a table in `[metrics]`.
-const SOURCES: [&str; 3] = ["otlp", "statsd", "collectd"];
+const SOURCES: [&str; 5] = ["otlp", "statsd", "collectd", "emf", "logs"];
 /// Lists of tables in `[metrics]`, whose keys are their own.
 const LISTS: [&str; 3] = ["rule", "procstat", "prometheus"];
 /// What the table of every source may say.
@@ -228,7 +228,7 @@ const COMMON: [&str; 5] = [
 ];
 
 /// Tables with a strange key in each.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 17] = [
     ("", "zzz = 1\n"),
     ("agent", "[agent]\nzzz = 1\n"),
     ("aws", "[aws]\nzzz = 1\n"),
@@ -242,6 +242,10 @@ const TABLES: [(&str, &str); 16] = [
     (
         "logs.file.sample",
         "[[logs.file]]\n[[logs.file.sample]]\nzzz = 1\n",
+    ),
+    (
+        "logs.file.metric",
+        "[[logs.file]]\n[[logs.file.metric]]\nzzz = 1\n",
     ),
     (
         "logs.file.redact_pattern",
@@ -297,9 +301,10 @@ fn keys_of_the_reader() -> BTreeSet<String> {
         }));
     }
     keys.retain(|key| {
-        !FAMILIES
-            .iter()
-            .any(|(name, _)| *key == format!("metrics.{name}"))
+        let sources = FAMILIES.iter().map(|(name, _)| *name).chain(SOURCES);
+        !sources
+            .into_iter()
+            .any(|name| *key == format!("metrics.{name}"))
     });
     // A table is not a key of its own, also if it has no keys but the common ones.
     let all = keys.clone();

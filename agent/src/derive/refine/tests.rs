@@ -223,3 +223,129 @@ fn of_json_objects_the_wanted_field_is_sent_with_the_time_that_they_tell() {
     let counts = (told.sampled, told.json_field_missing, told.json_invalid);
     assert_eq!((counts, told.timestamp_missing), ((1, 1, 1), 0));
 }
+
+/// A document with this many metrics.
+fn document(metrics: usize) -> String {
+    let names: Vec<String> = (0..metrics)
+        .map(|n| format!(r#"{{"Name":"m{n}"}}"#))
+        .collect();
+    let values: Vec<String> = (0..metrics).map(|n| format!(r#""m{n}":{n}"#)).collect();
+    format!(
+        r#"{{"_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":"N","Dimensions":[[]],"Metrics":[{}]}}]}},{}}}"#,
+        NOW.0,
+        names.join(","),
+        values.join(",")
+    )
+}
+
+#[test]
+fn a_document_with_too_many_metrics_is_sent_as_several_that_settle_the_same_bytes() {
+    let raw = format!("first\n{}\nlast\n", document(250));
+    let mut events = framed(raw.as_bytes());
+    let refined = Refiner::default().refine(raw.as_bytes(), NOW, &mut events);
+    let said = said(raw.as_bytes(), &events);
+    let starts: Vec<u32> = said.iter().map(|(start, _)| *start).collect();
+    let last = u32::try_from(raw.len() - 5).unwrap();
+    assert_eq!(starts, [0, 6, 6, 6, last]);
+    assert_eq!((refined.pieces, said[4].1.as_str()), (2, "last"));
+    assert!(said[3].1.len() < said[1].1.len());
+    assert!(refined.problems().all(|(_, count)| count == 0));
+}
+
+#[test]
+fn lines_without_too_many_metrics_or_of_bad_documents_are_sent_as_they_are() {
+    let bad = document(200).replace("\"Namespace\":\"N\"", "\"Namespace\":\"\"");
+    let raw = format!("plain\n{{\"a\":1}}\n{}\n{bad}\n", document(100));
+    let mut events = framed(raw.as_bytes());
+    let refined = Refiner::default().refine(raw.as_bytes(), NOW, &mut events);
+    assert!(events.text.is_none(), "nothing was copied");
+    let problems: Vec<_> = refined.problems().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(
+        (events.lines.len(), problems),
+        (4, vec![("emf_namespace", 1)])
+    );
+}
+
+#[test]
+fn metrics_of_documents_are_taken_out_and_only_what_gives_none_is_sent() {
+    let broken = r#"{"_aws":{"CloudWatchMetrics":[]}}"#;
+    let raw = format!("plain\n{}\n{broken}\n", document(150));
+    let mut events = framed(raw.as_bytes());
+    let refiner = Refiner {
+        emf: Emf::Extract,
+        ..Refiner::default()
+    };
+    let done = refiner.refine(raw.as_bytes(), NOW, &mut events);
+    let said: Vec<String> = said(raw.as_bytes(), &events)
+        .into_iter()
+        .map(|(_, s)| s)
+        .collect();
+    assert_eq!(said, ["plain", broken]);
+    assert_eq!((events.measured.readings.len(), done.emf), (150, 1));
+    assert_eq!(
+        done.dropped().iter().map(|(_, count)| count).sum::<u64>(),
+        1
+    );
+}
+
+#[test]
+fn lines_are_measured_also_if_they_are_left_out_and_each_that_is_not_shipped_is_counted() {
+    use crate::derive::measure::access::Format as Access;
+    use crate::derive::measure::{AccessLog, Rule};
+    let line = |status: u32| format!("1.2.3.4 - - [x] \"GET / HTTP/1.1\" {status} 5 \"-\" \"-\"\n");
+    let raw = line(200) + &line(500) + "not one\n";
+    let refiner = |unshipped| Refiner {
+        measures: Some(Measures {
+            rules: vec![Rule::Access(AccessLog::new(
+                Access::Nginx,
+                (false, false),
+                Vec::new(),
+                None,
+            ))],
+            json: None,
+        }),
+        unshipped,
+        filter: filter(&[], &[" 200 "]),
+        ..Refiner::default()
+    };
+    for (unshipped, dropped, sent) in [
+        (false, [("filtered", 1), ("not_shipped", 0)], 2),
+        (true, [("filtered", 0), ("not_shipped", 3)], 0),
+    ] {
+        let mut events = framed(raw.as_bytes());
+        let done = refiner(unshipped).refine(raw.as_bytes(), NOW, &mut events);
+        let requests = events
+            .measured
+            .told()
+            .into_iter()
+            .filter(|(name, _)| name == "Requests");
+        assert_eq!(requests.count(), 2);
+        assert_eq!(done.unmeasured.access, 1);
+        let told = done.dropped();
+        assert!(dropped.iter().all(|one| told.contains(one)), "{told:?}");
+        assert_eq!(events.lines.len(), sent);
+    }
+}
+
+#[test]
+fn a_line_of_a_time_that_cloudwatch_refuses_is_not_measured() {
+    use crate::derive::measure::access::Format as Access;
+    use crate::derive::measure::{AccessLog, Rule};
+    let raw = b"1.2.3.4 - - [x] \"GET /?t=2020-01-01T00:00:00Z HTTP/1.1\" 200 5\n";
+    let mut events = framed(raw);
+    let refiner = Refiner {
+        measures: Some(Measures {
+            rules: vec![Rule::Access(AccessLog::new(
+                Access::Apache,
+                (false, false),
+                Vec::new(),
+                None,
+            ))],
+            json: None,
+        }),
+        ..stamped(OutOfWindow::Keep)
+    };
+    let done = refiner.refine(raw, NOW, &mut events);
+    assert_eq!(done.unmeasured.time, 1);
+    assert!(events.measured.is_empty());
+}

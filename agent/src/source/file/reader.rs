@@ -32,7 +32,9 @@ use crate::checkpoint::Ledger;
 use crate::fs::access::explain;
 use crate::fs::{Kind, LogFs};
 use crate::health::Health;
+use crate::metrics::Intakes;
 use crate::record::{Buffers, Chunk, FileId, Stream};
+use crate::sample::Feed;
 use crate::source::file::discover::Targets;
 use crate::source::file::identity::Head;
 use crate::source::file::tail::{BUFFER_BYTES, SPARE_BUFFERS_MAX, TURN_BYTES, Tail, Turn};
@@ -114,6 +116,8 @@ pub(crate) struct Reader<F: LogFs> {
     opened: bool,
     /// Where another agent has left its positions.
     take_over: Option<PathBuf>,
+    /// Where the metrics go that are in lines.
+    intakes: Intakes,
 }
 
 /// What a round came to.
@@ -183,12 +187,19 @@ impl<F: LogFs> Reader<F> {
             followed: 0,
             opened: false,
             take_over: None,
+            intakes: Intakes::default(),
         }
     }
 
     /// The reader with another bound on descriptors that are held for quiet files.
     pub(crate) fn with_descriptors(mut self, descriptors_max: usize) -> Self {
         self.descriptors_max = descriptors_max;
+        self
+    }
+
+    /// The reader that hands the metrics of lines in to these.
+    pub(crate) fn with_intakes(mut self, intakes: Intakes) -> Self {
+        self.intakes = intakes;
         self
     }
 
@@ -338,9 +349,21 @@ impl<F: LogFs> Reader<F> {
             self.ledger.acknowledge(id, from, to, tail.guard);
         }
         self.count(&turn);
+        self.hand_in(&mut turn);
         self.roll_over(id, &mut turn);
         self.keep_within_budget();
         Some(turn)
+    }
+
+    /// Hands in the metrics that were in the lines of a turn.
+    fn hand_in(&self, turn: &mut Turn) {
+        let measured = std::mem::take(&mut turn.measured);
+        let (logs, emf) = (self.intakes.of(Feed::Logs), self.intakes.of(Feed::Emf));
+        if let (Some(logs), Some(emf)) = (logs, emf)
+            && !measured.is_empty()
+        {
+            measured.hand_in(logs, emf);
+        }
     }
 
     fn count(&self, turn: &Turn) {
@@ -363,7 +386,8 @@ impl<F: LogFs> Reader<F> {
                 log::info!(reason = reason; "not all events are as the configuration expects them");
             }
         }
-        let lines = (lines + dropped).saturating_sub(turn.splits);
+        let added = turn.splits + turn.refined.pieces;
+        let lines = (lines + dropped).saturating_sub(added);
         health.lines_read.add(lines);
         health.bytes_read.add(turn.read as u64);
         if turn.empty > 0 && health.problems.add("empty_line", turn.empty) {

@@ -14,7 +14,7 @@ use plimsoll_core::clock::UnixMillis;
 use tokio::time::Instant;
 
 use crate::derive::framing::{Ending, Framed, Input};
-use crate::derive::{Events, Refined, Refiner};
+use crate::derive::{Events, Measured, Refined, Refiner};
 use crate::fs::LogFs;
 use crate::record::{Buffers, Chunk, ChunkParts, FileId, GUARD_BYTES, Guard, Place, Stream};
 use crate::source::file::dated::Dated;
@@ -112,6 +112,8 @@ pub(crate) struct Turn {
     pub(crate) oddities: [Option<&'static str>; 2],
     /// What was done with events as their target wants it.
     pub(crate) refined: Refined,
+    /// The metrics that were in them.
+    pub(crate) measured: Measured,
     /// The file is no longer the one whose position we keep: truncated, or written anew.
     pub(crate) replaced: bool,
     /// It is empty, as it was when it was seen to be written last, at this time; and was written to
@@ -269,11 +271,11 @@ impl<F: LogFs> Tail<F> {
             self.shape = shape;
         }
         let mut events = framed.events;
-        let refined = self.refiner.as_ref().map(|refiner| {
-            let read = bytes.get(..framed.end).unwrap_or(bytes);
-            refiner.refine(read, time, &mut events)
-        });
-        let Events { lines, text } = events;
+        let read = bytes.get(..framed.end).unwrap_or(bytes);
+        let wishes = self.refiner.as_ref();
+        let refined = wishes.map(|refiner| refiner.refine(read, time, &mut events));
+        let measured = std::mem::take(&mut events.measured);
+        let Events { lines, text, .. } = events;
         let said = text.as_ref().map_or(found, |text| &text.bytes);
         let utf8 = lines.is_empty() || std::str::from_utf8(said).is_ok();
         let turn = Turn {
@@ -285,12 +287,12 @@ impl<F: LogFs> Tail<F> {
             cuts: framed.cuts,
             oddities: self.oddities(said, utf8, framed.invalid),
             refined: refined.unwrap_or_default(),
+            measured,
             ..Turn::default()
         };
         if lines.is_empty() {
             return Ok((turn, None));
         }
-        let read = bytes.get(..framed.end).unwrap_or(bytes);
         let (start, end) = text
             .as_ref()
             .map_or((lead, framed.end), |text| (0, text.bytes.len()));
