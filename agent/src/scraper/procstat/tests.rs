@@ -310,6 +310,25 @@ fn a_number_that_is_given_to_another_process_starts_anew() {
 }
 
 #[test]
+fn a_child_that_still_looked_like_its_parent_is_found_at_the_next_look() {
+    let host = tempfile::tempdir().unwrap();
+    let finder = Finder::Pattern("worker".to_owned());
+    let targets = [target(finder, &[&PROCSTAT_LOOKUP_PID_COUNT])];
+    let mut procstat = procstat(host.path(), Style::Plimsoll, &targets);
+    let start = Instant::now();
+    for (command_line, at, count) in [("parent\0", 0, 0.0), ("worker\0", 1, 1.0)] {
+        let fake = Fake {
+            command_line,
+            ..Fake::default()
+        };
+        fake.write(host.path());
+        let look = procstat.look(start + INTERVAL * at);
+        let counts: Vec<f64> = look.samples.iter().map(Sample::number).collect();
+        assert_eq!(counts, [count], "{command_line}");
+    }
+}
+
+#[test]
 fn names_of_measurements_are_known_with_and_without_their_prefix() {
     for name in measurement_names() {
         let metric = measurement(name).unwrap();
