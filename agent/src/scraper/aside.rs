@@ -245,10 +245,14 @@ mod tests {
             assert_eq!(aside.finish(&health).await, []);
             assert_eq!(count(&health, "device_late"), late);
         }
+        // It answers after the next tick has begun.
+        aside.begin();
         answer.send(1.0).unwrap();
         while !aside.under_way.as_ref().unwrap().is_finished() {
             tokio::task::yield_now().await;
         }
+        assert_eq!(aside.finish(&health).await, []);
+        assert_eq!(count(&health, "device_late"), 3);
         answer.send(2.0).unwrap();
         aside.begin();
         let told = aside.finish(&health).await;
