@@ -80,7 +80,7 @@ async fn run(hosts: usize) -> Arc<Watched> {
             host: known,
             intakes: Intakes::default(),
             spool: None,
-            opened: crate::metrics::Opened::default(),
+            opened: Opened::default(),
             seed: random.u64(..),
             shutdown: shutdown.clone(),
             drain_max: Duration::from_secs(5),
