@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use plimsoll_aws::{LogClass, LogGroup, Settings};
 use plimsoll_core::config::{Document, Problems};
+use regex::bytes::RegexSet;
 
 pub use crate::sample::Feed;
 pub use crate::source::otlp::OtlpConfig;
@@ -193,6 +194,8 @@ pub struct FileTemplate {
     pub include: Vec<String>,
     /// See [`FileTarget::exclude`].
     pub exclude: Vec<String>,
+    /// See [`FileTarget::exclude_names`].
+    pub exclude_names: Option<RegexSet>,
     /// See [`FileTarget::start`].
     pub start: StartPosition,
     /// The group's name.
@@ -215,6 +218,7 @@ impl LogsTemplate {
         let files = self.files.iter().map(|file| FileTarget {
             include: file.include.clone(),
             exclude: file.exclude.clone(),
+            exclude_names: file.exclude_names.clone(),
             start: file.start,
             group: LogGroup {
                 name: file.group.fill(&value),
@@ -321,6 +325,8 @@ pub struct FileTarget {
     pub include: Vec<String>,
     /// Globs of files to leave out.
     pub exclude: Vec<String>,
+    /// Names of files, without their directory, to leave out.
+    pub exclude_names: Option<RegexSet>,
     /// Where a file begins that existed before the agent first ran and has no position. A file
     /// that appears later always begins at its start.
     pub start: StartPosition,

@@ -254,9 +254,10 @@ pub fn timestamp(data: &[u8]) {
             zone: jiff::tz::TimeZone::UTC,
             search_bytes: data.len(),
             out_of_window: crate::derive::timestamp::OutOfWindow::Keep,
+            trim: false,
         };
         let mut resolver = Resolver::new(&timestamps.zone, now);
-        if let Some(time) = timestamps.of_text(data, &mut resolver) {
+        if let Some((time, _)) = timestamps.of_text(data, &mut resolver) {
             assert!(text.starts_with("epoch") || jiff::Timestamp::from_millisecond(time.0).is_ok());
         }
     }

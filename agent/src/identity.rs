@@ -126,8 +126,9 @@ impl Host {
             Placeholder::AvailabilityZone => of(|instance| &instance.availability_zone),
             Placeholder::AutoScalingGroup => instance?.auto_scaling_group.clone(),
             Placeholder::ImageId => of(|instance| &instance.image_id),
+            Placeholder::InstanceType => of(|instance| &instance.instance_type),
             Placeholder::Tag(name) => instance?.tags.get(&name).cloned(),
-            Placeholder::FileName | Placeholder::Date => None,
+            Placeholder::FileName | Placeholder::FilePath | Placeholder::Date => None,
         }
     }
 

@@ -283,7 +283,10 @@ fn fill_names(config: &Config, host: &Host, health: &Health) -> LogsConfig {
     };
     let words = PLACEHOLDERS.map(|(word, placeholder)| (word.to_owned(), placeholder));
     for (word, placeholder) in words.into_iter().chain(logs.tags()) {
-        let later = matches!(placeholder, Placeholder::FileName | Placeholder::Date);
+        let later = matches!(
+            placeholder,
+            Placeholder::FileName | Placeholder::FilePath | Placeholder::Date
+        );
         if later || !logs.names(&placeholder) {
             continue;
         }

@@ -97,8 +97,9 @@ pub(super) fn read(mut reader: Reader<'_>, day: &str) -> Logs {
         if let Some(files) = collected.object("files") {
             targets.extend(files::read(files, stream.as_ref(), day));
         }
-        let why = "Windows is not supported";
-        collected.refuse("windows_events", why);
+        collected.refuse("windows_events", "Windows is not supported");
+        let why = "Application Signals is not supported; keep its collector";
+        collected.refuse("application_signals", why);
         if let Some(journald) = collected.object("journald") {
             targets.extend(journald::read(journald, day));
         }

@@ -152,9 +152,11 @@ pub(super) fn read(mut reader: Reader<'_>, agent: &Agent) -> Metrics {
         tables: Vec::new(),
         rules: Vec::new(),
     };
-    match reader.object("metrics_collected") {
-        Some(collected) => read_collected(collected, &mut plan),
-        None => reader.missing("metrics_collected", "expected at least one plugin in it"),
+    if !reader.has("metrics_collected") {
+        reader.missing("metrics_collected", "expected at least one plugin in it");
+    }
+    if let Some(collected) = reader.object("metrics_collected") {
+        read_collected(collected, &mut plan);
     }
     reader.closed();
     table.add("scrapers", plan.scrapers);

@@ -73,6 +73,10 @@ pub struct JournalSelection {
     pub boot: Boot,
     /// Only messages of the kernel, or only others.
     pub kernel: Option<bool>,
+    /// Patterns of which the text of an event must match one, if there are any.
+    pub include_lines: Vec<String>,
+    /// Patterns of which it must match none.
+    pub exclude_lines: Vec<String>,
 }
 
 /// Which boots entries are read of.

@@ -67,12 +67,14 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The files to follow: `*` and `?` inside a directory, `[…]` one of a set, `{a,b}` either, `**` any number of directories; a leading dot and names that are not UTF-8 match as any other. A file that fits several sections belongs to the first. Globs that also match rotated names read nothing twice.";
     "logs.file.exclude", "glob or list of globs, absolute or without a slash", "none",
         "Files to leave out, such as compressed ones. A glob without a slash (`*.gz`) is for the name alone, in any directory.";
+    "logs.file.exclude_names", "pattern or list of patterns", "none",
+        "The same by regular expressions, which look at the name without its directory.";
     "logs.file.start", "`beginning` or `end`", "`\"end\"`",
         "Where to begin in a file that existed before the agent first ran. A file that appears later is always read from its start.";
     "logs.file.group", "name, up to 512 of letters, digits and `. - _ / #`", "required",
-        "The log group, made when it does not exist. Placeholders: all but `{file_name}` and `{date}`.";
+        "The log group, made when it does not exist. Placeholders: all but `{file_name}`, `{file_path}` and `{date}`.";
     "logs.file.stream", "name, up to 512 characters without `:` and `*`", "`\"{instance_id}\"`",
-        "The log stream, made when it does not exist. Placeholders: `{instance_id}` (the host name outside EC2), `{hostname}`, `{ip_address}`, `{account_id}`, `{region}`, `{az}`, `{asg}`, `{image_id}`, `{file_name}`, `{tag:NAME}` (a tag of the instance, if its metadata shows tags), `{date}` (the day of the event in UTC such as `2026-11-24`; each day has its own stream), and `${NAME}` (the agent's environment at its start; not set is an error). What is not known becomes `unknown`.";
+        "The log stream, made when it does not exist. Placeholders: `{instance_id}` (the host name outside EC2), `{hostname}`, `{ip_address}`, `{account_id}`, `{region}`, `{az}`, `{asg}`, `{image_id}`, `{instance_type}`, `{file_name}`, `{file_path}` (the whole path, with `_` for all but letters, digits and `. - #`), `{tag:NAME}` (a tag of the instance, if its metadata shows tags), `{date}` (the day of the event in UTC such as `2026-11-24`; each day has its own stream), and `${NAME}` (the agent's environment at its start; not set is an error). What is not known becomes `unknown`.";
     "logs.file.class", "`STANDARD` or `INFREQUENT_ACCESS`", "`\"STANDARD\"`",
         "The class of a group that is made; it can never be changed. Infrequent access costs half and has no metric filters, subscriptions or live tail.";
     "logs.file.retention_days", "1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653", "kept for ever",
@@ -107,8 +109,12 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "How far into an event its stamp may begin; `0` is at its first byte only.";
     "logs.file.out_of_window", "`keep` or `now`", "`\"keep\"`",
         "What becomes of an event whose stamp is more than 14 days old or two hours ahead, which CloudWatch Logs refuses: `keep` leaves it so, and it becomes a dead letter; `now` gives it the time of reading and counts it as `timestamp_out_of_window`.";
+    "logs.file.trim_timestamp", "`true` or `false`", "`false`",
+        "Whether the stamp that was found is taken out of the text, unless nothing else would be left. `include_lines` and its like look at the text with the stamp, `redact` at what is sent.";
     "logs.file.include_lines", "pattern or list of patterns", "everything",
         "Regular expressions of which one must match the text of an event, as it is in the file, for it to be sent. What is left out is counted as `filtered` in `events_dropped`.";
+    "logs.file.require_lines", "pattern or list of patterns", "none",
+        "Regular expressions that must all match. With `include_lines`, both must agree.";
     "logs.file.exclude_lines", "pattern or list of patterns", "none",
         "Regular expressions of which none may match. With `include_lines`, both must agree.";
     "logs.file.redact", "list out of `aws_keys`, `bearer_tokens`, `card_numbers`, `emails`, `jwt`, `private_keys`, `url_passwords`", "none",
@@ -162,6 +168,10 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The least severe level that is read. An entry without a priority is read only without this key.";
     "logs.journald.matches", "`FIELD=value` or a list of them", "none",
         "Fields that must have this value, as for journalctl: of the same field any, of different fields all. For another group of conditions, write another section.";
+    "logs.journald.include_lines", "as `logs.file.include_lines`", "everything",
+        "Patterns of which one must match the text of an event, in the format that is sent.";
+    "logs.journald.exclude_lines", "as `logs.file.exclude_lines`", "none",
+        "Patterns of which none may match.";
     "logs.journald.boot", "`all` or `current`", "`\"all\"`",
         "With `current`, entries of earlier boots are not read, even if they were not sent.";
     "logs.journald.kernel", "`true` or `false`", "both",
@@ -174,7 +184,7 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Fields of an object. A field that an entry lacks is left out; one that it has several times is a list. All fields of an entry together are about 1 kB, which is billed.";
     "logs.journald.group", "as `logs.file.group`", "required",
         "The log group. Group and stream also name the position of this section: the selection can be changed without losing it.";
-    "logs.journald.stream", "as `logs.file.stream`, without `{file_name}` and `{date}`", "`\"{instance_id}\"`",
+    "logs.journald.stream", "as `logs.file.stream`, without `{file_name}`, `{file_path}` and `{date}`", "`\"{instance_id}\"`",
         "The log stream.";
     "logs.journald.class", "as `logs.file.class`", "`\"STANDARD\"`",
         "The class of a group that is made.";

@@ -21,8 +21,12 @@ pub enum Placeholder {
     AutoScalingGroup,
     /// `ami-…`.
     ImageId,
+    /// Such as `m7g.large`.
+    InstanceType,
     /// The name of the file that a line comes from; stays for the road of logs.
     FileName,
+    /// The whole path of that file in one word; stays for the road of logs.
+    FilePath,
     /// The day of an event in UTC; stays for the road of logs.
     Date,
     /// The value of this tag of the instance; written `{tag:Name}`.
@@ -30,7 +34,7 @@ pub enum Placeholder {
 }
 
 /// Every placeholder by the word between the braces, tags aside.
-pub const PLACEHOLDERS: [(&str, Placeholder); 10] = [
+pub const PLACEHOLDERS: [(&str, Placeholder); 12] = [
     ("instance_id", Placeholder::InstanceId),
     ("hostname", Placeholder::Hostname),
     ("ip_address", Placeholder::IpAddress),
@@ -39,7 +43,9 @@ pub const PLACEHOLDERS: [(&str, Placeholder); 10] = [
     ("az", Placeholder::AvailabilityZone),
     ("asg", Placeholder::AutoScalingGroup),
     ("image_id", Placeholder::ImageId),
+    ("instance_type", Placeholder::InstanceType),
     ("file_name", Placeholder::FileName),
+    ("file_path", Placeholder::FilePath),
     ("date", Placeholder::Date),
 ];
 
@@ -138,13 +144,14 @@ impl Template {
         self.0.iter().any(is)
     }
 
-    /// The name. `{file_name}` and `{date}` stay as they are. Characters of a value that log groups and streams
+    /// The name. `{file_name}`, `{file_path}` and `{date}` stay as they are. Characters of a value that log groups and streams
     /// may not hold become `-`.
     #[must_use]
     pub fn fill(&self, value: impl Fn(Placeholder) -> Option<String>) -> String {
         let filled = |part: &Part| match part {
             Part::Text(text) => text.clone(),
             Part::Value(Placeholder::FileName) => "{file_name}".to_owned(),
+            Part::Value(Placeholder::FilePath) => "{file_path}".to_owned(),
             Part::Value(Placeholder::Date) => "{date}".to_owned(),
             Part::Value(placeholder) => value(placeholder.clone())
                 .filter(|value| !value.is_empty())

@@ -12,6 +12,8 @@ const COMPILED_BYTES_MAX: usize = 10 << 20;
 pub(crate) struct Filter {
     /// One of them must match, if there are any.
     pub(crate) include: Option<RegexSet>,
+    /// All of them must match.
+    pub(crate) require: Option<RegexSet>,
     /// None of them may match.
     pub(crate) exclude: Option<RegexSet>,
 }
@@ -20,12 +22,15 @@ impl Filter {
     /// Whether an event is sent.
     pub(crate) fn admits(&self, text: &[u8]) -> bool {
         let matches = |set: &RegexSet| set.is_match(text);
-        self.include.as_ref().is_none_or(matches) && !self.exclude.as_ref().is_some_and(matches)
+        let all = |set: &RegexSet| set.matches(text).matched_all();
+        self.include.as_ref().is_none_or(matches)
+            && self.require.as_ref().is_none_or(all)
+            && !self.exclude.as_ref().is_some_and(matches)
     }
 
     /// Whether everything is sent.
     pub(crate) fn is_empty(&self) -> bool {
-        self.include.is_none() && self.exclude.is_none()
+        self.include.is_none() && self.require.is_none() && self.exclude.is_none()
     }
 }
 
@@ -54,6 +59,7 @@ mod tests {
             let filter = Filter {
                 include: compile(&owned(include)).unwrap(),
                 exclude: compile(&owned(exclude)).unwrap(),
+                require: None,
             };
             assert_eq!(
                 filter.admits(text),
@@ -70,5 +76,21 @@ mod tests {
         check(&["(?m)^Caused by"], &[], b"first\nCaused by: x", true);
         check(&[r"\xff"], &[], b"a\xffb", false);
         check(&[r"(?-u:\xff)"], &[], b"a\xffb", true);
+    }
+
+    #[test]
+    fn an_event_needs_all_patterns_that_are_required() {
+        let filter = Filter {
+            require: compile(&["GET".to_owned(), " 5\\d\\d ".to_owned()]).unwrap(),
+            ..Filter::default()
+        };
+        for (text, sent) in [
+            ("GET / 503 ", true),
+            ("GET / 200 ", false),
+            ("PUT / 503 ", false),
+        ] {
+            assert_eq!(filter.admits(text.as_bytes()), sent, "{text}");
+        }
+        assert!(!filter.is_empty());
     }
 }

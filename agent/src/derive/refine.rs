@@ -3,6 +3,8 @@
 //! One pass over the events of a turn. Times are told first, by what the file says; then events are
 //! left out; then texts are rewritten. As long as no text is rewritten nothing is copied.
 
+use std::ops::Range;
+
 use plimsoll_core::clock::UnixMillis;
 
 use crate::derive::emf::{self, Document, Emf, Fault, Faults, Whole};
@@ -198,7 +200,8 @@ impl<'a> Pass<'a> {
         if json.is_some() && object.is_none() {
             self.refined.json_invalid += 1;
         }
-        line.time = self.time(text, object.as_ref(), line.time);
+        let (time, stamp) = self.time(text, object.as_ref(), line.time);
+        line.time = time;
         self.measure(text, line.time);
         let meant = emf::is_meant(text);
         if meant && self.refiner.emf == Emf::Extract && self.extract_metrics(text) {
@@ -229,6 +232,7 @@ impl<'a> Pass<'a> {
                 return;
             }
         }
+        let extracted = extracted.or_else(|| without(text, stamp?));
         let redacted = self.redacted(extracted.as_deref().unwrap_or(text), row);
         self.keep(line, start, redacted.or(extracted).as_deref());
     }
@@ -341,12 +345,18 @@ impl<'a> Pass<'a> {
         text_of(self.source, line)
     }
 
-    /// The time of an event that was read at `read`. Without a stamp of its own it has that of the
-    /// event before it, of which it may well be a part.
-    fn time(&mut self, text: &[u8], object: Option<&Object<'_>>, read: UnixMillis) -> UnixMillis {
+    /// The time of an event that was read at `read`, and where in its text a stamp is that is to be
+    /// taken out. Without a stamp of its own it has the time of the event before it, of which it
+    /// may well be a part.
+    fn time(
+        &mut self,
+        text: &[u8],
+        object: Option<&Object<'_>>,
+        read: UnixMillis,
+    ) -> (UnixMillis, Option<Range<usize>>) {
         let refiner = self.refiner;
         let (Some(timestamps), Some(resolver)) = (&refiner.timestamps, &mut self.resolver) else {
-            return read;
+            return (read, None);
         };
         let field = refiner
             .json
@@ -355,12 +365,15 @@ impl<'a> Pass<'a> {
         let told = match object.zip(field) {
             Some((object, field)) => object
                 .text(field)
-                .and_then(|text| timestamps.of_field(&text, resolver)),
-            None => timestamps.of_text(text, resolver),
+                .and_then(|text| timestamps.of_field(&text, resolver))
+                .map(|time| (time, None)),
+            None => timestamps
+                .of_text(text, resolver)
+                .map(|(time, place)| (time, Some(place))),
         };
-        let Some(time) = told else {
+        let Some((time, stamp)) = told else {
             self.refined.timestamp_missing += 1;
-            return self.before.unwrap_or(read);
+            return (self.before.unwrap_or(read), None);
         };
         let refused = !Timestamps::in_window(time, self.now);
         let time = if refused && timestamps.out_of_window == OutOfWindow::Now {
@@ -370,7 +383,7 @@ impl<'a> Pass<'a> {
             time
         };
         self.before = Some(time);
-        time
+        (time, stamp.filter(|_| timestamps.trim))
     }
 }
 
@@ -378,6 +391,14 @@ fn text_of<'a>(source: &'a [u8], line: &Line) -> &'a [u8] {
     let start = line.start as usize;
     let text = source.get(start..start + line.len as usize);
     text.unwrap_or(&[])
+}
+
+/// A text without the stamp in it; `None` if nothing else is left, for an event may not be empty.
+/// Source: CloudWatch Logs API reference, `InputLogEvent`, `message`: at least one character.
+fn without(text: &[u8], stamp: Range<usize>) -> Option<Vec<u8>> {
+    let before = text.get(..stamp.start)?;
+    let rest = [before, text.get(stamp.end..)?].concat();
+    (!rest.trim_ascii().is_empty()).then_some(rest)
 }
 
 /// Writes a text behind the others; gives where it is. Texts of a turn are a few megabytes at most.

@@ -10,6 +10,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 use plimsoll_aws::limits::logs::{EVENT_AGE_MAX, EVENT_FUTURE_MAX};
 use plimsoll_core::clock::UnixMillis;
@@ -43,17 +45,24 @@ pub(crate) struct Timestamps {
     pub(crate) search_bytes: usize,
     /// See there.
     pub(crate) out_of_window: OutOfWindow,
+    /// Whether a stamp is taken out of the text of its event.
+    pub(crate) trim: bool,
 }
 
 impl Timestamps {
-    /// The moment that `text` tells.
-    pub(crate) fn of_text(&self, text: &[u8], resolver: &mut Resolver<'_>) -> Option<UnixMillis> {
+    /// The moment that `text` tells, and where it does so.
+    pub(crate) fn of_text(
+        &self,
+        text: &[u8],
+        resolver: &mut Resolver<'_>,
+    ) -> Option<(UnixMillis, Range<usize>)> {
         self.within(text, self.search_bytes, resolver)
     }
 
     /// The moment that a field tells, at its beginning.
     pub(crate) fn of_field(&self, text: &str, resolver: &mut Resolver<'_>) -> Option<UnixMillis> {
-        self.within(text.as_bytes(), 0, resolver)
+        let found = self.within(text.as_bytes(), 0, resolver);
+        found.map(|(moment, _)| moment)
     }
 
     fn within(
@@ -61,12 +70,12 @@ impl Timestamps {
         text: &[u8],
         search_bytes: usize,
         resolver: &mut Resolver<'_>,
-    ) -> Option<UnixMillis> {
+    ) -> Option<(UnixMillis, Range<usize>)> {
         let mut stamps = self
             .formats
             .iter()
             .filter_map(|format| find(format, text, search_bytes));
-        stamps.find_map(|stamp: Stamp| resolver.moment(&stamp))
+        stamps.find_map(|(stamp, place): (Stamp, _)| Some((resolver.moment(&stamp)?, place)))
     }
 
     /// Whether CloudWatch Logs would take an event of `time` that is read at `now`.

@@ -29,10 +29,10 @@ pub(super) fn read(mut files: Reader<'_>, stream: Option<&Item<String>>, day: &s
     let notes = files.notes;
     let mut seen: BTreeMap<String, At> = BTreeMap::new();
     let mut targets = Vec::new();
-    let list = files.list("collect_list", 1..=16_384);
-    if list.is_none() && !files.has("collect_list") {
+    if !files.has("collect_list") {
         files.missing("collect_list", "expected a list of files");
     }
+    let list = files.list("collect_list", 1..=16_384);
     for item in list.map_or(Vec::new(), |list| list.value) {
         let Some(reader) = Reader::open(notes, item.at, item.value) else {
             continue;
@@ -62,15 +62,17 @@ impl Entry<'_> {
     fn read(mut self, stream: Option<&Item<String>>) -> Option<(Item<String>, Target)> {
         let notes = self.reader.notes;
         let mut table = Table::item("logs.file").from(&self.reader.at);
+        if !self.reader.has("file_path") {
+            let expected = "expected a path such as \"/var/log/messages\"";
+            self.reader.missing("file_path", expected);
+        }
         let path = self.reader.text("file_path", 1..=4096);
-        let Some(path) = path else {
-            if !self.reader.has("file_path") {
-                let expected = "expected a path such as \"/var/log/messages\"";
-                self.reader.missing("file_path", expected);
-            }
-            self.reader.closed();
-            return None;
-        };
+        let written = path.is_some();
+        // Without one the other keys are looked at even so: all mistakes are told at once.
+        let path = path.unwrap_or_else(|| Item {
+            at: self.reader.at.clone(),
+            value: String::new(),
+        });
         table.set("path", path.value.clone(), &path.at);
         let many = path.value.contains(['*', '?', '[', '{']);
         let each = self.reader.flag("publish_multi_logs");
@@ -96,7 +98,7 @@ impl Entry<'_> {
             group,
         };
         self.reader.closed();
-        Some((path, target))
+        written.then_some((path, target))
     }
 
     /// The group, by name or after the path.

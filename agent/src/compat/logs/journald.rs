@@ -18,10 +18,10 @@ const LEVEL: &str = "info";
 /// Reads the list.
 pub(super) fn read(mut journald: Reader<'_>, day: &str) -> Vec<Target> {
     let notes = journald.notes;
-    let list = journald.list("collect_list", 1..=16_384);
-    if list.is_none() && !journald.has("collect_list") {
+    if !journald.has("collect_list") {
         journald.missing("collect_list", "expected a list of what to read");
     }
+    let list = journald.list("collect_list", 1..=16_384);
     let mut targets = Vec::new();
     for item in list.map_or(Vec::new(), |list| list.value) {
         if let Some(reader) = Reader::open(notes, item.at, item.value) {

@@ -79,6 +79,7 @@ fn group_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
     let template = template(file, name)?;
     for (placeholder, word, why) in [
         (Placeholder::FileName, "{file_name}", "for all files"),
+        (Placeholder::FilePath, "{file_path}", "for all files"),
         (Placeholder::Date, "{date}", "for all days"),
     ] {
         if template.holds(&placeholder) {

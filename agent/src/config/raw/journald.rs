@@ -8,6 +8,7 @@ use super::super::{
 };
 use super::destination::Destination;
 use super::logs::STARTS;
+use super::shaping;
 
 /// Each has a handle with a change notification of its own, and the kernel gives a user 128 of
 /// those by default (`fs.inotify.max_user_instances`).
@@ -66,12 +67,15 @@ pub(super) fn target(
         matches: matches(section),
         boot: section.take_choice("boot", &BOOTS).unwrap_or_default(),
         kernel: section.take_bool("kernel"),
+        include_lines: shaping::pattern_texts(section, "include_lines"),
+        exclude_lines: shaping::pattern_texts(section, "exclude_lines"),
     };
     let start: StartPosition = section.take_choice("start", &STARTS).unwrap_or_default();
     let format = format(section);
     let destination = Destination::take(section)?;
     for (placeholder, word) in [
         (Placeholder::FileName, "{file_name}"),
+        (Placeholder::FilePath, "{file_path}"),
         (Placeholder::Date, "{date}"),
     ] {
         if destination.stream.holds(&placeholder) {
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_full_section_is_read_as_it_was_meant() {
-        let text = "units = [\"nginx\", \"ssh.socket\"]\nidentifiers = \"sudo\"\npriority = 4\n\
+        let text = "include_lines = \"a\"\nexclude_lines = [\"b\"]\nunits = [\"nginx\", \"ssh.socket\"]\nidentifiers = \"sudo\"\npriority = 4\n\
                     matches = [\"_COMM=a=b\"]\nboot = \"current\"\nkernel = false\n\
                     start = \"beginning\"\nformat = \"json\"\nfields = [\"MESSAGE\", \"*\"]";
         let read = target(text).unwrap();
@@ -247,6 +251,8 @@ mod tests {
             matches: vec!["_COMM=a=b".to_owned()],
             boot: Boot::Current,
             kernel: Some(false),
+            include_lines: vec!["a".to_owned()],
+            exclude_lines: vec!["b".to_owned()],
         };
         assert_eq!(read.selection, expected);
         assert_eq!(read.start, StartPosition::Beginning);

@@ -104,6 +104,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
         let place = file.problem_at(path, "", "");
         checks.push(Check::readable(path.value.clone(), excluded, place));
     }
+    let exclude_names = shaping::patterns(file, "exclude_names");
     let start = file.take_choice("start", &STARTS).unwrap_or_default();
     let refiner = shaping::read(file);
     let destination = if refiner.unshipped {
@@ -120,6 +121,7 @@ fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTe
     Some(FileTemplate {
         include: values(include),
         exclude: values(exclude),
+        exclude_names,
         start,
         group: destination.group,
         settings: destination.settings,

@@ -36,6 +36,7 @@ pub(super) fn read(file: &mut Section<'_>) -> Arc<Refiner> {
         sampler: sampler(file),
         filter: Filter {
             include: patterns(file, "include_lines"),
+            require: patterns(file, "require_lines"),
             exclude: patterns(file, "exclude_lines"),
         },
         redactor: redactor(file),
@@ -49,9 +50,15 @@ fn timestamps(file: &mut Section<'_>, has_field: bool) -> Option<Timestamps> {
         .take_integer("timestamp_search_bytes", 0..=SEARCH_BYTES_MAX)
         .and_then(|bytes| usize::try_from(bytes).ok());
     let out_of_window = file.take_choice("out_of_window", &OUT_OF_WINDOW);
+    let trim = file.take_bool("trim_timestamp");
     let zone = zone.map_or_else(|| Some(TimeZone::system()), |name| time_zone(file, &name));
     if format.is_none() && !has_field {
-        for key in ["time_zone", "timestamp_search_bytes", "out_of_window"] {
+        for key in [
+            "time_zone",
+            "timestamp_search_bytes",
+            "out_of_window",
+            "trim_timestamp",
+        ] {
             if file.keys().any(|known| known == key) {
                 file.report(
                     key,
@@ -69,6 +76,7 @@ fn timestamps(file: &mut Section<'_>, has_field: bool) -> Option<Timestamps> {
         zone: zone?,
         search_bytes: search_bytes.unwrap_or(SEARCH_BYTES),
         out_of_window: out_of_window.unwrap_or_default(),
+        trim: trim.unwrap_or_default(),
     })
 }
 
@@ -186,7 +194,13 @@ fn time_zone(file: &Section<'_>, name: &Field<String>) -> Option<TimeZone> {
 }
 
 /// A list of patterns; each that is wrong is told at its own place.
-fn patterns(file: &mut Section<'_>, key: &'static str) -> Option<RegexSet> {
+pub(super) fn patterns(file: &mut Section<'_>, key: &'static str) -> Option<RegexSet> {
+    let good = pattern_texts(file, key);
+    compile(&good).ok().flatten()
+}
+
+/// The patterns of a key that can be compiled, and all of them together.
+pub(super) fn pattern_texts(file: &mut Section<'_>, key: &'static str) -> Vec<String> {
     let fields = file.take_string_or_list(key);
     let mut good = Vec::new();
     for field in &fields {
@@ -195,11 +209,12 @@ fn patterns(file: &mut Section<'_>, key: &'static str) -> Option<RegexSet> {
             Err(error) => bad_pattern(file, field, &error),
         }
     }
-    compile(&good).unwrap_or_else(|_| {
+    if compile(&good).is_err() {
         let found = format!("found {} patterns that are too large together", good.len());
         file.report(key, &found, "expected fewer or simpler patterns", None);
-        None
-    })
+        good.clear();
+    }
+    good
 }
 
 /// The crate draws its message over several lines; the last one says what is wrong.

@@ -14,6 +14,7 @@ fn filter(include: &[&str], exclude: &[&str]) -> Filter {
     Filter {
         include: compile(&owned(include)).unwrap(),
         exclude: compile(&owned(exclude)).unwrap(),
+        require: None,
     }
 }
 
@@ -24,6 +25,7 @@ fn stamped(out_of_window: OutOfWindow) -> Refiner {
             zone: TimeZone::UTC,
             search_bytes: SEARCH_BYTES,
             out_of_window,
+            trim: false,
         }),
         ..Refiner::default()
     }
@@ -74,6 +76,23 @@ fn an_event_without_a_stamp_has_the_time_of_the_one_before_it() {
     assert_eq!(times(&events), [0, 1000, 1000, 2000]);
     assert_eq!(refined.timestamp_missing, 2);
     assert!(events.text.is_none(), "nothing was copied");
+}
+
+#[test]
+fn a_stamp_is_taken_out_unless_nothing_else_is_left() {
+    let raw = b"2027-01-15T07:59:59Z a\n  more\n[2027-01-15T07:59:58Z] b\n2027-01-15T07:59:57Z\n";
+    let mut refiner = stamped(OutOfWindow::Keep);
+    if let Some(timestamps) = &mut refiner.timestamps {
+        timestamps.trim = true;
+    }
+    let mut events = framed(raw);
+    refiner.refine(raw, NOW, &mut events);
+    let texts: Vec<String> = said(raw, &events)
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(texts, [" a", "  more", "[] b", "2027-01-15T07:59:57Z"]);
+    assert_eq!(times(&events), [1000, 1000, 2000, 3000]);
 }
 
 #[test]

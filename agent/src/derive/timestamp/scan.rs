@@ -1,6 +1,8 @@
 //! Finding a time stamp in a line, by a compiled format. No regular expression: a line is looked
 //! at byte by byte from where a stamp may begin, and most formats fail at their first byte.
 
+use std::ops::Range;
+
 use memchr::memchr;
 
 use super::format::{EpochUnit, Format, Item, Unit};
@@ -62,8 +64,13 @@ const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// The first stamp of `format` in `text` that begins within its first `search_bytes` + 1 bytes.
-pub(crate) fn find(format: &Format, text: &[u8], search_bytes: usize) -> Option<Stamp> {
+/// The first stamp of `format` in `text` that begins within its first `search_bytes` + 1 bytes, and
+/// where it is.
+pub(crate) fn find(
+    format: &Format,
+    text: &[u8],
+    search_bytes: usize,
+) -> Option<(Stamp, Range<usize>)> {
     let first = *format.items.first()?;
     let last_start = search_bytes.min(text.len().saturating_sub(1));
     let mut at = 0;
@@ -76,8 +83,8 @@ pub(crate) fn find(format: &Format, text: &[u8], search_bytes: usize) -> Option<
             }
             _ => may_begin(first, at.checked_sub(1).and_then(|at| text.get(at)), rest),
         };
-        if begins && let Some(stamp) = read(format, text.get(at..)?) {
-            return Some(stamp);
+        if begins && let Some((stamp, rest)) = read(format, text.get(at..)?) {
+            return Some((stamp, at..text.len() - rest.len()));
         }
         at += 1;
     }
@@ -100,8 +107,8 @@ fn may_begin(first: Item, before: Option<&u8>, rest: &[u8]) -> bool {
     }
 }
 
-/// The stamp at the start of `text`.
-fn read(format: &Format, text: &[u8]) -> Option<Stamp> {
+/// The stamp at the start of `text`, and what follows it.
+fn read<'t>(format: &Format, text: &'t [u8]) -> Option<(Stamp, &'t [u8])> {
     let mut stamp = Stamp::default();
     let mut rest = text;
     let mut items = format.items.iter().peekable();
@@ -116,7 +123,7 @@ fn read(format: &Format, text: &[u8]) -> Option<Stamp> {
             item => stamp.take(*item, rest)?,
         };
     }
-    Some(stamp)
+    Some((stamp, rest))
 }
 
 impl Stamp {

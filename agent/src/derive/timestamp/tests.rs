@@ -15,6 +15,7 @@ fn timestamps(format: &str, zone: &str) -> Timestamps {
         zone: TimeZone::get(zone).unwrap(),
         search_bytes: SEARCH_BYTES,
         out_of_window: OutOfWindow::Keep,
+        trim: false,
     }
 }
 
@@ -23,7 +24,7 @@ fn stamp(format: &str, zone: &str, now: UnixMillis, text: &str) -> Option<String
     let mut resolver = Resolver::new(&timestamps.zone, now);
     timestamps
         .of_text(text.as_bytes(), &mut resolver)
-        .map(|time| Timestamp::from_millisecond(time.0).unwrap().to_string())
+        .map(|(time, _)| Timestamp::from_millisecond(time.0).unwrap().to_string())
 }
 
 /// A format, a line, and its time in UTC; empty for none.

@@ -1,8 +1,11 @@
 //! Which files belong to which target.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use regex::bytes::RegexSet;
 
 use crate::config::{FileTarget, Framing, StartPosition};
 use crate::derive::Refiner;
@@ -128,7 +131,12 @@ impl Target {
     }
 
     fn excludes(&self, path: &Path) -> bool {
+        let named = |names: &RegexSet| {
+            let name = path.file_name().unwrap_or_default();
+            names.is_match(name.as_bytes())
+        };
         self.exclude.iter().any(|glob| glob.matches(path))
+            || self.config.exclude_names.as_ref().is_some_and(named)
     }
 }
 
@@ -169,6 +177,9 @@ mod tests {
             &[format!("{root}/app*"), format!("{root}/app.log")],
             &["*.gz"],
         );
+        let mut first = first;
+        std::fs::write(directory.path().join("app.log.1"), "").unwrap();
+        first.exclude_names = Some(RegexSet::new([r"^app\.log\.\d$"]).unwrap());
         let second = target(
             &[format!("{root}/*.log"), format!("{root}/*/*.log")],
             &[&format!("{root}/debug*")],

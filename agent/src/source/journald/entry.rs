@@ -6,6 +6,7 @@ use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::json::escape_lossy;
 
 use crate::config::{JournalFormat, JournaldTarget};
+use crate::derive::filter::{Filter, compile};
 
 /// A field is cut off here, counted. More than ten of the longest events; the memory of one entry
 /// is bounded by it, and journald itself takes fields of up to 768 MiB.
@@ -60,6 +61,7 @@ pub(crate) struct Wanted {
     names: Vec<String>,
     every_name: bool,
     with_own: bool,
+    filter: Filter,
 }
 
 impl Wanted {
@@ -88,7 +90,17 @@ impl Wanted {
             names,
             every_name,
             with_own,
+            filter: Filter {
+                include: compile(&selection.include_lines).ok().flatten(),
+                exclude: compile(&selection.exclude_lines).ok().flatten(),
+                ..Filter::default()
+            },
         }
+    }
+
+    /// Whether an event of this text is sent.
+    pub(crate) fn admits(&self, text: &[u8]) -> bool {
+        self.filter.admits(text)
     }
 
     /// Keeps a field, `NAME=value`, if it is needed.

@@ -212,6 +212,11 @@ fn read_entry<J: Journal>(
         }
         return;
     }
+    if !wanted.admits(gathered.bytes.get(start..).unwrap_or(&[])) {
+        gathered.bytes.truncate(start);
+        health.events_dropped.add("filtered", 1);
+        return;
+    }
     gathered.events += 1;
     let splits = gathered.split(start, &entry, received);
     if splits > 0 && health.problems.add("line_split", splits) {

@@ -442,3 +442,19 @@ async fn a_stream_whose_calls_keep_failing_is_not_read_ahead_for() {
         "it goes on when that is settled"
     );
 }
+
+#[test]
+fn events_whose_text_no_pattern_wants_are_counted_and_passed_over() {
+    let mut wanted = target(StartPosition::Beginning);
+    wanted.selection.include_lines = vec!["failed".to_owned()];
+    wanted.selection.exclude_lines = vec!["test".to_owned()];
+    let mut agent = Agent::new(wanted);
+    for message in ["login failed", "login", "test failed"] {
+        agent.log(message);
+    }
+    agent.read();
+    agent.settle_all();
+    assert_eq!(agent.arrived(), [("login failed", 1)]);
+    let dropped = agent.health.events_dropped.snapshot();
+    assert_eq!(dropped, [("filtered", 2)]);
+}

@@ -20,8 +20,9 @@ use crate::source::file::framing::FileFraming;
 use crate::source::file::identity::{Head, Identity, Shape, guard_at, guard_holds};
 use crate::source::file::tail::{Tail, Turn};
 
-/// The one placeholder of a stream's name that differs from file to file.
+/// The placeholders of a stream's name that differ from file to file.
 const FILE_NAME: &str = "{file_name}";
+const FILE_PATH: &str = "{file_path}";
 
 /// Where to begin in a file.
 pub(super) struct Place {
@@ -411,12 +412,16 @@ impl<F: LogFs> Reader<F> {
 
 /// Fills in the name of the file. A stream's name takes any character but `:` and `*`.
 pub(in crate::source::file) fn stream_name(template: &str, path: &Path) -> String {
-    if !template.contains(FILE_NAME) {
+    if !template.contains(FILE_NAME) && !template.contains(FILE_PATH) {
         return template.to_owned();
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // As the amazon-cloudwatch-agent does with `publish_multi_logs`; its `logfile.go`.
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '#');
+    let in_one_word = path.to_string_lossy().replace(|c| !good(c), "_");
     template
         .replace(FILE_NAME, &name.replace([':', '*'], "_"))
+        .replace(FILE_PATH, &in_one_word)
         .chars()
         .take(NAME_CHARS_MAX)
         .collect()
@@ -433,6 +438,11 @@ mod tests {
         };
         check("i-1/{file_name}", "/var/log/app.log", "i-1/app.log");
         check("fixed", "/var/log/app.log", "fixed");
+        check(
+            "i-1_{file_path}",
+            "/var/log/my app.log",
+            "i-1__var_log_my_app.log",
+        );
         check("{file_name}", "/var/log/a:b*c", "a_b_c");
         check(
             "{file_name}",

@@ -20,6 +20,7 @@ fn lines_go_to_the_stream_of_their_day_and_positions_join() {
                 zone: TimeZone::UTC,
                 search_bytes: 0,
                 out_of_window: OutOfWindow::Keep,
+                trim: false,
             }),
             ..Refiner::default()
         })),
