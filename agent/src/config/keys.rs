@@ -286,6 +286,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Measures the processes of control groups with such a path, as `/proc/self/cgroup` tells it or below `/sys/fs/cgroup`, together as one series. `/system.slice/**` takes in all below it.";
     "metrics.procstat.user", "name of `/etc/passwd`, or a number", "none",
         "Measures the processes whose real user it is, together as one series.";
+    "metrics.procstat.interval", "duration in whole seconds, 1s to 1h", "`metrics.interval`",
+        "The time that its datums stand for. All processes are looked at together: the shortest of all tables holds for each.";
     "metrics.procstat.process_name", "string, up to 1024 bytes", "the name of each process; none for `unit`, `cgroup` and `user`",
         "The dimension `process_name`. The processes of a target with the same name are one series: `Sum` is what they have together, `Average` what one has.";
     "metrics.procstat.append_dimensions", "table of strings", "none",

@@ -4,7 +4,7 @@
 use super::super::json::{Node, Value};
 use super::super::reader::{Item, Reader, list};
 use super::super::report::Notes;
-use super::super::toml::Table;
+use super::super::toml::{Table, Toml};
 use super::{INTERVAL_MAX, Plan, dimensions, entity, rule, seconds, shorten};
 
 /// Where statsd listens with the amazon-cloudwatch-agent, and on which addresses here.
@@ -113,15 +113,16 @@ fn ethtool(mut reader: Reader<'_>, plan: &mut Plan<'_>) {
         ("interface_exclude", "exclude"),
     ] {
         let names = reader.texts(key, 0..=usize::MAX, 1..=255);
-        if let Some(names) = names.filter(|names| !names.value.is_empty()) {
-            table.set(ours, names.value, &names.at);
+        match names.filter(|names| !names.value.is_empty()) {
+            Some(names) => table.set(ours, names.value, &names.at),
+            None if ours == "exclude" => table.add(ours, Toml::List(Vec::new())),
+            None => {}
         }
     }
     let counters = reader.texts("metrics_include", 0..=usize::MAX, 1..=255);
-    if let Some(counters) = counters.filter(|counters| !counters.value.is_empty()) {
-        let names = counters.value.into_iter();
-        let names: Vec<String> = names.map(|name| format!("ethtool_{name}")).collect();
-        table.set("measurements", names, &counters.at);
+    match counters.filter(|counters| !counters.value.is_empty()) {
+        Some(counters) => table.set("metrics_include", counters.value, &counters.at),
+        None => table.add("metrics_include", vec!["*"]),
     }
     dimensions::append(&mut reader, &mut table);
     drop_named(&mut reader, "ethtool_", plan);

@@ -79,12 +79,25 @@ pub(super) fn aggregations(reader: &mut Reader<'_>) -> Option<(Toml, At)> {
 
 /// `append_dimensions` of a plugin.
 pub(super) fn append(reader: &mut Reader<'_>, table: &mut Table) {
+    append_as(reader, table, true);
+}
+
+/// The same of processes, which may have texts only.
+pub(super) fn append_texts(reader: &mut Reader<'_>, table: &mut Table) {
+    append_as(reader, table, false);
+}
+
+fn append_as(reader: &mut Reader<'_>, table: &mut Table, placeholders: bool) {
     let notes = reader.notes;
     let at = reader.at.clone();
     let mut written = Vec::new();
     for Item { at, value } in reader.table("append_dimensions", NAMES_MAX) {
         let (name, text) = value;
-        if let Some(text) = value_of(notes, &at, &text) {
+        if !placeholders && text.starts_with("${aws:") {
+            let why = "dimensions of processes are texts; write it into the section's \
+                       append_dimensions, which holds for all metrics";
+            notes.not_supported(&at, why);
+        } else if let Some(text) = value_of(notes, &at, &text) {
             notes.taken(&at);
             written.push((name, Toml::Text(text)));
         }

@@ -53,13 +53,13 @@ fn read_one(mut reader: Reader<'_>, plan: &mut Plan<'_>) {
     if let Some(interval) = interval.filter(|interval| interval.value != plan.interval) {
         table.set("interval", seconds(interval.value), &interval.at);
     }
-    dimensions::append(&mut reader, &mut table);
+    dimensions::append_texts(&mut reader, &mut table);
     let why = "the amazon-cloudwatch-agent drops no originals of procstat, either";
     reader.refuse("drop_original_metrics", why);
     let why = "processes are looked up in /proc";
     reader.ignore("pid_finder", why);
     if let Some((wanted, at)) = wanted {
-        let names = wanted.into_iter().map(|one| one.metric);
+        let names = wanted.into_iter().map(|one| one.field);
         table.set("measurements", names.collect::<Vec<_>>(), &at);
     }
     reader.open_ended();

@@ -2,6 +2,7 @@
 //! `[metrics.ethtool]` and `[metrics.nvidia_gpu]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plimsoll_aws::limits;
 use plimsoll_core::catalog::Metric;
@@ -9,6 +10,7 @@ use plimsoll_core::config::{Field, Section};
 
 use super::super::MetricsConfig;
 use super::metrics::{INTERFACES_EXCLUDED, filter, patterns};
+use super::shape;
 use crate::scraper::{
     ALLOWANCES, EthtoolSelection, Family, FamilySelection, Finder, MEASUREMENTS, NameFilter,
     ProcessTarget, Selection, TARGETS_MAX, measurement, measurement_names,
@@ -69,9 +71,17 @@ pub(super) fn processes(metrics: &mut Section<'_>, config: &mut MetricsConfig) {
             );
         }
     }
+    let mut shortest: Option<Duration> = None;
     for mut section in targets {
+        let interval = shape::seconds(&mut section, "interval");
+        shortest = shortest.into_iter().chain(interval).min();
         selection.processes.extend(target(&mut section));
         section.finish();
+    }
+    let ours = selection.families.iter_mut().filter(|one| is_meant(one));
+    for (one, interval) in ours.zip(shortest) {
+        one.interval = interval;
+        one.sample_interval = one.sample_interval.min(interval);
     }
 }
 
