@@ -135,6 +135,7 @@ pub(super) fn read(mut reader: Reader<'_>, agent: &Agent) -> Metrics {
     }
     let sets = dimensions::of_host(&mut reader, agent);
     table.add("dimensions", sets);
+    table.add("per_instance", vec!["*"]);
     if let Some((lists, at)) = dimensions::aggregations(&mut reader) {
         table.set("aggregation_dimensions", lists, &at);
     }

@@ -6,7 +6,7 @@ use plimsoll_core::config::manual::Key;
 
 /// All keys, in the order of the manual.
 pub const KEYS: &[Key] = plimsoll_core::keys! {
-    "agent.state_dir", "absolute path", "`\"/var/lib/plimsoll\"`",
+    "agent.state_dir", "absolute path", "`STATE_DIRECTORY`, which systemd sets, else `\"/var/lib/plimsoll\"`",
         "Where positions in files and refused events are kept. It must survive a restart and be writable by the service's user; losing it means that files are read again from `start`.";
     "agent.drain_timeout", "duration, 1s to 85s", "`\"20s\"`",
         "How long the agent may take after SIGTERM to send what it holds. What is not sent by then is sent after the next start: log lines are read again from the files, metrics wait in the spool. Keep it below the `TimeoutStopSec` of the unit.";

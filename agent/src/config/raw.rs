@@ -77,7 +77,7 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
 
 fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
     let mut config = AgentConfig {
-        state_dir: PathBuf::from(STATE_DIR),
+        state_dir: state_directory(),
         drain_timeout: DRAIN_TIMEOUT,
         log_level: LevelFilter::Info,
     };
@@ -102,6 +102,18 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
     let place = place.unwrap_or_else(|| root.problem_of("agent.state_dir"));
     checks.push(Check::state_directory(config.state_dir.clone(), place));
     config
+}
+
+/// The state directory that systemd has made for the unit, else the usual one.
+/// Source: systemd.exec(5), `StateDirectory=`: paths separated by colons.
+fn state_directory() -> PathBuf {
+    let named = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+    let first = named.split(':').next().unwrap_or_default();
+    if first.starts_with('/') {
+        first.into()
+    } else {
+        STATE_DIR.into()
+    }
 }
 
 /// Whether the path starts at the root; reports it otherwise.
