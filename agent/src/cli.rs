@@ -170,9 +170,7 @@ fn run(args: &RunArgs) -> Result<(), String> {
     };
     let config = load(&args.config, depth)?;
     logging::install(PROGRAM, config.agent.log_level);
-    for remark in &config.remarks {
-        log::warn!("{remark}");
-    }
+    config.tell_remarks();
     let options = RunOptions {
         dry_run: args.dry_run,
         once: args.once,

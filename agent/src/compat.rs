@@ -15,6 +15,7 @@ mod logs;
 mod merge;
 mod metrics;
 mod pattern;
+mod reach;
 mod reader;
 mod report;
 pub(crate) mod sources;
@@ -28,10 +29,10 @@ use std::path::Path;
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_core::config::{Problem, Problems};
 
-use crate::config::Config;
+use crate::config::{Config, KEYS};
 use environment::Environment;
 use json::Node;
-use reader::{Item, Reader};
+use reader::Reader;
 pub(crate) use report::Report;
 use report::{At, Notes};
 use toml::{Table, Text};
@@ -273,75 +274,17 @@ fn sections(root: &Node, day: &str, notes: &Notes) -> Vec<Table> {
     root.ignore("csm", "client side monitoring is no more");
     root.open_ended();
     metrics.tables.extend(logs.emf.clone());
-    let aws = aws(&agent, &metrics, &logs, notes);
+    let aws = reach::tables(&agent, &metrics, &logs, notes);
     let tables = agent.table.into_iter().chain(aws);
-    let tables = tables.chain(logs.tables);
-    tables.chain(metrics.tables).collect()
+    let tables = tables.chain(logs.tables).chain(metrics.tables);
+    tables.filter(|table| is_known(table, notes)).collect()
 }
 
-/// How AWS is reached: said in three sections there.
-fn aws(
-    agent: &agent::Agent,
-    metrics: &metrics::Metrics,
-    logs: &logs::Logs,
-    notes: &Notes,
-) -> Vec<Table> {
-    let mut aws = Table::named("aws");
-    if let Some(region) = &agent.region {
-        aws.set("region", region.value.clone(), &region.at);
+/// Whether this build has what a table is about; a build without it tells so.
+fn is_known(table: &Table, notes: &Notes) -> bool {
+    let known = KEYS.iter().any(|key| table.has_key(key.path));
+    if let Some(at) = table.origin().filter(|_| !known) {
+        notes.not_supported(at, "this build of the agent has no source of this kind");
     }
-    let mut endpoints = Table::named("aws.endpoint_urls");
-    for (service, endpoint) in [("monitoring", &metrics.endpoint), ("logs", &logs.endpoint)] {
-        if let Some(endpoint) = endpoint {
-            endpoints.set(service, url(&endpoint.value), &endpoint.at);
-        }
-    }
-    if let Some(dual) = &agent.dual_stack {
-        if dual.value && !endpoints.is_empty() {
-            let how = "endpoint_override names the endpoint, so this has no effect";
-            notes.changed(&dual.at, how);
-        } else {
-            aws.set("dual_stack", dual.value, &dual.at);
-        }
-    }
-    let roles = roles(&mut aws, agent, metrics, logs, notes);
-    let tables = [aws, endpoints, roles].into_iter();
-    tables.filter(|table| !table.is_empty()).collect()
-}
-
-/// The role of the agent; gives those of the sections that have one of their own.
-fn roles(
-    aws: &mut Table,
-    agent: &agent::Agent,
-    metrics: &metrics::Metrics,
-    logs: &logs::Logs,
-    notes: &Notes,
-) -> Table {
-    let arn = |role: &Option<Item<String>>| {
-        let role = role.clone()?;
-        if role.value.starts_with("arn:") && role.value.contains(":role/") {
-            return Some(role);
-        }
-        notes.not_supported(&role.at, "not the ARN of a role, so none is assumed");
-        None
-    };
-    if let Some(role) = arn(&agent.role) {
-        aws.set("role_arn", role.value, &role.at);
-    }
-    let mut own = Table::named("aws.role_arns");
-    for (service, role) in [("monitoring", &metrics.role), ("logs", &logs.role)] {
-        if let Some(role) = arn(role) {
-            own.set(service, role.value, &role.at);
-        }
-    }
-    own
-}
-
-/// An endpoint with its scheme, which may be left out there.
-fn url(endpoint: &str) -> String {
-    if endpoint.contains("://") {
-        endpoint.to_owned()
-    } else {
-        format!("https://{endpoint}")
-    }
+    known
 }

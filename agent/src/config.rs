@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_aws::{LogClass, LogGroup, Settings};
+use plimsoll_core::cli::complain;
 use plimsoll_core::config::{Document, Problems};
 use regex::bytes::RegexSet;
 
@@ -110,6 +111,14 @@ impl Config {
     /// Every mistake in it, each with its place.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         Dialect::Plimsoll.load(path)
+    }
+
+    /// Says all [`remarks`](Self::remarks) on standard error. Not through the log, which falls silent
+    /// where the same place speaks often.
+    pub(crate) fn tell_remarks(&self) {
+        let lines = self.remarks.iter();
+        let lines: String = lines.map(|line| format!("warning: {line}\n")).collect();
+        complain(&lines);
     }
 
     /// Reads a configuration from text, named `file` in its problems.

@@ -89,9 +89,7 @@ impl Reloader {
     }
 
     async fn apply(&mut self, new: Config, roads: &mut Roads) {
-        for remark in &new.remarks {
-            log::warn!("{remark}");
-        }
+        new.tell_remarks();
         for key in waits_for_restart(&self.config, &new) {
             log::warn!(key = key; "this setting takes effect at the next start");
         }

@@ -45,6 +45,8 @@ const NOT_EMF: [(&str, &str); 6] = [
 /// What the other sections need to know of this one.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
+    /// Whether anything is read.
+    pub(super) is_used: bool,
     pub(super) tables: Vec<Table>,
     /// Listens for metrics in EMF.
     pub(super) emf: Option<Table>,
@@ -115,6 +117,7 @@ pub(super) fn read(mut reader: Reader<'_>, day: &str) -> Logs {
     reader.closed();
     if !targets.is_empty() {
         table.add("cloudwatch_agent_state", STATE);
+        logs.is_used = true;
         logs.tables.push(table);
         logs.tables.extend(with_groups(targets, notes));
     }
@@ -125,6 +128,8 @@ pub(super) fn read(mut reader: Reader<'_>, day: &str) -> Logs {
 fn emf(collected: &mut Reader<'_>) -> Option<Table> {
     let mut reader = collected.object("emf")?;
     let mut table = Table::named("metrics.emf").from(&reader.at);
+    let how = "its metrics are sent with PutMetricData, and the records are not kept as log events";
+    reader.notes.changed(&reader.at, how);
     match reader.text("service_address", 1..=255) {
         Some(address) if address.value.starts_with("tcp://") => {
             table.set("tcp", socket(&address.value), &address.at);

@@ -61,6 +61,8 @@ const NOT_SUPPORTED: &[(&str, &str)] = &[
 /// What the other sections need to know of this one.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
+    /// Whether anything is measured.
+    pub(super) is_used: bool,
     pub(super) tables: Vec<Table>,
     pub(super) role: Option<Item<String>>,
     pub(super) endpoint: Option<Item<String>>,
@@ -140,6 +142,7 @@ pub(super) fn read(mut reader: Reader<'_>, agent: &Agent) -> Metrics {
         table.set("aggregation_dimensions", lists, &at);
     }
     let mut metrics = Metrics {
+        is_used: true,
         role: agent_role(&mut reader),
         endpoint: reader.text("endpoint_override", 4..=2048),
         ..Metrics::default()

@@ -278,7 +278,7 @@ fn what_only_we_refuse_is_told_where_it_was_written() {
 }
 
 #[test]
-fn roles_and_endpoints_of_each_section_are_kept_apart() {
+fn the_role_of_the_agent_holds_where_a_section_names_none_and_endpoints_get_their_scheme() {
     let json = r#"{"agent": {"credentials": {"role_arn": "arn:aws:iam::123456789012:role/a"}},
         "metrics": {"endpoint_override": "vpce.example", "credentials": {"role_arn": "none_at_all_of_them"},
             "metrics_collected": {"mem": {"measurement": ["used"]}}}}"#;
@@ -289,5 +289,24 @@ fn roles_and_endpoints_of_each_section_are_kept_apart() {
             r#"monitoring = "https://vpce.example""#,
         ],
         &["/metrics/credentials/role_arn"],
+    );
+}
+
+#[test]
+fn two_roles_are_refused_for_two_sections_and_one_is_taken() {
+    let json = |logs: &str| {
+        format!(
+            r#"{{"metrics": {{"credentials": {{"role_arn": "arn:aws:iam::123456789012:role/m"}},
+                "metrics_collected": {{"mem": {{"measurement": ["used"]}}}}}},
+              "logs": {{"credentials": {{"role_arn": "arn:aws:iam::123456789012:role/{logs}"}},
+                "logs_collected": {{"files": {{"collect_list": [{{"file_path": "/a"}}]}}}}}}}}"#
+        )
+    };
+    let role = r#"role_arn = "arn:aws:iam::123456789012:role/m""#;
+    check(&json("m"), &[role], &[]);
+    let problems = translated(&[&json("l")]).unwrap_err();
+    assert!(
+        problems.to_string().contains("run two services"),
+        "{problems}"
     );
 }

@@ -14,121 +14,117 @@ fn refused(json: &str, line: usize, pointer: &str, told: &str) {
     assert!(found.contains(told), "{found}");
 }
 
-#[test]
-fn what_its_schema_refuses_is_refused_with_its_place() {
+/// The same for an entry of `collect_list` on line 2.
+fn refused_file(entry: &str, pointer: &str, told: &str) {
     let list = "/logs/logs_collected/files/collect_list/0";
-    let file = |entry: &str| {
-        format!(
-            "{{\"logs\": {{\"logs_collected\": {{\"files\": {{\"collect_list\": [\n{entry}]}}}}}}}}"
-        )
-    };
-    let plugins = "/metrics/metrics_collected";
-    let plugin = |entry: &str| format!("{{\"metrics\": {{\"metrics_collected\": {{\n{entry}}}}}}}");
-    let many: Vec<String> = (0..31).map(|n| format!("\"d{n}\": \"v\"")).collect();
-    let many = many.join(", ");
-    for (json, line, pointer, told) in [
+    let json = format!(
+        "{{\"logs\": {{\"logs_collected\": {{\"files\": {{\"collect_list\": [\n{entry}]}}}}}}}}"
+    );
+    refused(&json, 2, &format!("{list}{pointer}"), told);
+}
+
+/// The same for a plugin on line 2.
+fn refused_plugin(entry: &str, pointer: &str, told: &str) {
+    let json = format!("{{\"metrics\": {{\"metrics_collected\": {{\n{entry}}}}}}}");
+    let pointer = format!("/metrics/metrics_collected{pointer}");
+    refused(&json, 2, &pointer, told);
+}
+
+#[test]
+fn files_that_its_schema_refuses_are_refused_with_their_place() {
+    for (entry, pointer, told) in [
         (
-            file(r#"{"file_path": "/a", "datetime_format": "%Y"}"#),
-            2,
-            format!("{list}/datetime_format"),
+            r#"{"file_path": "/a", "datetime_format": "%Y"}"#,
+            "/datetime_format",
             "unknown key, expected one of: file_path",
         ),
         (
-            file(r#"{"file_path": "/a", "timestamp_formt": "%Y"}"#),
-            2,
-            format!("{list}/timestamp_formt"),
+            r#"{"file_path": "/a", "timestamp_formt": "%Y"}"#,
+            "/timestamp_formt",
             "did you mean `timestamp_format`?",
         ),
+        (r#"{"log_group_name": "g"}"#, "", "found no file_path"),
         (
-            file(r#"{"log_group_name": "g"}"#),
-            2,
-            list.to_owned(),
-            "found no file_path",
-        ),
-        (
-            file(r#"{"file_path": "/a", "retention_in_days": 8}"#),
-            2,
-            format!("{list}/retention_in_days"),
+            r#"{"file_path": "/a", "retention_in_days": 8}"#,
+            "/retention_in_days",
             "found 8, expected one of: -1, 1, 3",
         ),
         (
-            file(r#"{"file_path": "/a", "timezone": "Europe"}"#),
-            2,
-            format!("{list}/timezone"),
+            r#"{"file_path": "/a", "timezone": "Europe"}"#,
+            "/timezone",
             "expected one of: Local, LOCAL, UTC",
         ),
         (
-            file(r#"{"file_path": "/a", "filters": [{"type": "include", "expression": "("}]}"#),
-            2,
-            format!("{list}/filters/0/expression"),
+            r#"{"file_path": "/a", "filters": [{"type": "include", "expression": "("}]}"#,
+            "/filters/0/expression",
             "unclosed group",
         ),
+    ] {
+        refused_file(entry, pointer, told);
+    }
+}
+
+#[test]
+fn plugins_that_its_schema_refuses_are_refused_with_their_place() {
+    for (entry, pointer, told) in [
         (
-            plugin(r#""cpu": {"resources": ["*"]}"#),
-            2,
-            format!("{plugins}/cpu"),
+            r#""cpu": {"resources": ["*"]}"#,
+            "/cpu",
             "found no measurement",
         ),
         (
-            plugin(r#""cpu": {"measurement": ["usage_idel"]}"#),
-            2,
-            format!("{plugins}/cpu/measurement/0"),
+            r#""cpu": {"measurement": ["usage_idel"]}"#,
+            "/cpu/measurement/0",
             "did you mean `usage_idle`?",
         ),
         (
-            plugin(r#""cpu": {"measurement": ["usage_idle"], "resources": ["cpu0"]}"#),
-            2,
-            format!("{plugins}/cpu/resources"),
+            r#""cpu": {"measurement": ["usage_idle"], "resources": ["cpu0"]}"#,
+            "/cpu/resources",
             "found \"cpu0\"",
         ),
         (
-            plugin(&format!(
-                r#""mem": {{"measurement": ["used"], "append_dimensions": {{{many}}}}}"#
-            )),
-            2,
-            format!("{plugins}/mem/append_dimensions"),
-            "found 31 of them, expected at most 30",
-        ),
-        (
-            plugin(r#""procstat": [{"measurement": ["cpu_usage"]}]"#),
-            2,
-            format!("{plugins}/procstat/0"),
+            r#""procstat": [{"measurement": ["cpu_usage"]}]"#,
+            "/procstat/0",
             "expected one of: pid_file, exe, pattern",
         ),
         (
-            plugin(r#""procstat": [{"exe": "a", "measurement": [{"name": "cpu_usage"}]}]"#),
-            2,
-            format!("{plugins}/procstat/0/measurement/0"),
+            r#""procstat": [{"exe": "a", "measurement": [{"name": "cpu_usage"}]}]"#,
+            "/procstat/0/measurement/0",
             "found an object, expected a text",
         ),
         (
-            plugin(r#""statsd": {"adress": ":8125"}"#),
-            2,
-            format!("{plugins}/statsd/adress"),
+            r#""statsd": {"adress": ":8125"}"#,
+            "/statsd/adress",
             "unknown key, expected one of: service_address",
         ),
         (
-            plugin(r#""mem": {"measurement": ["used"], "metrics_collection_interval": 0}"#),
-            2,
-            format!("{plugins}/mem/metrics_collection_interval"),
+            r#""mem": {"measurement": ["used"], "metrics_collection_interval": 0}"#,
+            "/mem/metrics_collection_interval",
             "found 0, expected a whole number, 1 to 172800",
         ),
+    ] {
+        refused_plugin(entry, pointer, told);
+    }
+    let many: Vec<String> = (0..31).map(|n| format!("\"d{n}\": \"v\"")).collect();
+    let many = many.join(", ");
+    let entry = format!(r#""mem": {{"measurement": ["used"], "append_dimensions": {{{many}}}}}"#);
+    let told = "found 31 of them, expected at most 30";
+    refused_plugin(&entry, "/mem/append_dimensions", told);
+}
+
+#[test]
+fn sections_without_what_they_are_for_are_refused() {
+    for (json, pointer, told) in [
         (
-            "{\"metrics\": {}}".to_owned(),
-            1,
-            "/metrics".to_owned(),
+            "{\"metrics\": {}}",
+            "/metrics",
             "found no metrics_collected",
         ),
-        (
-            "{\"logs\":\n {}}".to_owned(),
-            1,
-            "/logs".to_owned(),
-            "found no logs_collected",
-        ),
-        ("[]".to_owned(), 1, String::new(), "expected an object"),
-        ("{".to_owned(), 1, String::new(), "not JSON"),
+        ("{\"logs\":\n {}}", "/logs", "found no logs_collected"),
+        ("[]", "", "expected an object"),
+        ("{", "", "not JSON"),
     ] {
-        refused(&json, line, &pointer, told);
+        refused(json, 1, pointer, told);
     }
 }
 
