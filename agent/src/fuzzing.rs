@@ -315,6 +315,26 @@ pub fn access_log(data: &[u8]) {
     }
 }
 
+/// Reads `data` as lines of StatsD, and what was read as values and tags.
+///
+/// # Panics
+/// When a line that was taken has a value that is none.
+pub fn statsd(data: &[u8]) {
+    use crate::source::statsd::line::{Read, read};
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(Read::Metric(read)) = read(line) {
+            assert!(read.values().all(|value| value.is_ok()));
+            assert!(read.rate > 0.0 && read.rate <= 1.0);
+            assert!(read.tags().all(|(name, _)| name.len() <= line.len()));
+        }
+    }
+}
+
+/// Reads `data` as a packet of collectd, with users and without.
+pub fn collectd(data: &[u8]) {
+    crate::source::collectd::read_anything(data);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,6 +398,8 @@ mod tests {
             multi_line(&data);
             splitter(&data);
             encoding(&data);
+            statsd(&data);
+            collectd(&data);
         }
     }
 }

@@ -343,7 +343,7 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "metrics.statsd.address", "IP address and port", "`\"127.0.0.1:8125\"`, none with `socket`",
         "A table `[metrics.statsd]`, even an empty one, has the agent take StatsD and DogStatsD: counters, gauges, timers, histograms, distributions and sets. Here is where UDP is received. Only this host can send to the default; `\"0.0.0.0:8125\"` opens it to every network of the host, and nobody is asked who he is.";
     "metrics.statsd.socket", "absolute path, up to 107 bytes", "none",
-        "A Unix socket for datagrams, such as `/run/plimsoll/statsd.sock`: who sends waits when the agent is busy, so nothing is lost. One that nobody reads is replaced; any other file is left alone and is an error.";
+        "A Unix socket for datagrams, such as `/run/plimsoll/statsd.sock`: it holds `net.unix.max_dgram_qlen` datagrams, often 10, and then whoever sends waits; a client that does not wait, such as Datadog's by default, drops its own. One that nobody reads is replaced; any other file is left alone and is an error.";
     "metrics.statsd.socket_mode", "permissions in octal", "`\"0666\"`",
         "Who may send to `socket`: writing is enough.";
     "metrics.statsd.receive_buffer", "size, 4KiB to 256MiB", "`\"4MiB\"`",

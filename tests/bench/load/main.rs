@@ -1,4 +1,4 @@
-//! The program behind `tests/bench/logs`: writes lines, receives them as CloudWatch Logs would, and
+//! The program behind `tests/bench/logs` and `tests/bench/statsd`: writes lines, receives them as CloudWatch Logs would, and
 //! measures what this machine could do at best.
 //!
 //! Each line carries its file, a number and the time at which it was written, so the receiver knows
@@ -6,6 +6,7 @@
 //! checks the limits of one call and keeps nothing.
 
 mod count;
+mod datagrams;
 mod line;
 mod probe;
 mod serve;
@@ -21,6 +22,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const USAGE: &str = "plimsoll-bench serve READY_FILE
 plimsoll-bench generate FILE BYTES
 plimsoll-bench write DIRECTORY FILES LINES_PER_SECOND SECONDS
+plimsoll-bench datagrams ADDRESS DATAGRAMS_PER_SECOND SECONDS
 plimsoll-bench probe FILE";
 
 fn main() -> ExitCode {
@@ -49,6 +51,9 @@ fn run(words: &[&str]) -> Outcome<String> {
             rate.parse()?,
             seconds.parse()?,
         ),
+        ["datagrams", address, rate, seconds] => {
+            datagrams::send(address, rate.parse()?, seconds.parse()?)
+        }
         ["probe", file] => probe::run(file.as_ref()),
         _ => Err(USAGE.into()),
     }

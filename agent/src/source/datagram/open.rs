@@ -31,7 +31,7 @@ pub struct OpenError {
 pub(crate) struct Mailbox {
     socket: OwnedFd,
     key: &'static str,
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
     lost: u32,
 }
 
@@ -107,13 +107,18 @@ impl Mailbox {
             lost: dropped(&socket).unwrap_or(0),
             socket,
             key,
-            _file: file,
+            file,
         }
     }
 
     /// The key of the configuration that it comes from.
     pub(crate) fn key(&self) -> &'static str {
         self.key
+    }
+
+    /// Whether it is a Unix socket: one whose senders wait, or lose, after a few datagrams.
+    pub(super) fn is_local(&self) -> bool {
+        self.file.is_some()
     }
 
     /// How many more datagrams the kernel has dropped, given its count now.
