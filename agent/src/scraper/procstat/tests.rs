@@ -207,18 +207,19 @@ fn who_is_not_there_is_told_as_zero_and_what_is_wrong_is_counted() {
     }
 }
 
+const MEASURED: [&Metric; 5] = [
+    &PROCSTAT_CPU_USAGE,
+    &PROCSTAT_MEMORY_RSS,
+    &PROCSTAT_READ_BYTES,
+    &PROCSTAT_RLIMIT_NUM_FDS_HARD,
+    &PROCSTAT_RLIMIT_NUM_FDS_SOFT,
+];
+
 #[test]
 fn processes_of_one_name_are_one_series_and_counters_are_what_was_added() {
     let host = tempfile::tempdir().unwrap();
     let root = host.path();
-    let measured = [
-        &PROCSTAT_CPU_USAGE,
-        &PROCSTAT_MEMORY_RSS,
-        &PROCSTAT_READ_BYTES,
-        &PROCSTAT_RLIMIT_NUM_FDS_HARD,
-        &PROCSTAT_RLIMIT_NUM_FDS_SOFT,
-    ];
-    let targets = [target(Finder::Exe("nginx".to_owned()), &measured)];
+    let targets = [target(Finder::Exe("nginx".to_owned()), &MEASURED)];
     let write = |pid, ticks, read_bytes| {
         Fake {
             pid,

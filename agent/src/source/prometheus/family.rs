@@ -248,7 +248,10 @@ impl<'t> Exposition<'t> {
         if !point.value.is_finite() || point.value < 0.0 {
             return self.mistake("prometheus_not_a_number", "a counter that is no count");
         }
-        let since = match self.memory.counter(&key(&point.name, point, false), point.value) {
+        let since = match self
+            .memory
+            .counter(&key(&point.name, point, false), point.value)
+        {
             Ok(since) => since,
             Err(unusable) => return self.unusable(unusable),
         };
