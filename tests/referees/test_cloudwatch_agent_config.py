@@ -8,17 +8,15 @@ machine. The expectations are written from the other agent's documentation and s
 
 import datetime
 import json
-import os
 import pathlib
 import subprocess
 
 import pytest
 
-from conftest import binary, static_credentials, wait_until
+from conftest import binary, static_credentials
 
 CASES = pathlib.Path(__file__).parent / "cloudwatch_agent"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in CASES.glob("*.expected.json"))
-INSTANCE = {"ImageId", "InstanceId", "InstanceType", "AutoScalingGroupName", "Type", "Group"}
 
 
 def environment(local, directory):
@@ -123,9 +121,9 @@ def warned(report):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_configuration_does_what_it_does_with_the_other_agent(name, local, tmp_path):
     case = expected(name)
-    today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
     for file, text in case.get("files", {}).items():
-        (tmp_path / file).write_text(text.replace("{today}", today))
+        (tmp_path / file).write_text(text.replace("{yesterday}", yesterday.strftime("%Y-%m-%d")))
     migrated = agent(local, tmp_path, "migrate", source(name))
     assert migrated.returncode == case["exit"], migrated.stderr
     flags = ["--once"] if case.get("once") else ["--for", "5s"]

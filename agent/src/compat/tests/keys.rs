@@ -62,6 +62,15 @@ fn every_key_of_the_schema_is_taken_or_named_in_one_message() {
 }
 
 #[test]
+fn what_a_document_with_every_key_becomes_is_read_as_our_configuration() {
+    let translation = translated(&[EVERY_KEY]).unwrap_or_else(|problems| panic!("{problems}"));
+    let config = translation.config("0.json");
+    let config = config.unwrap_or_else(|problems| panic!("{problems}\n{}", translation.toml));
+    assert!(config.logs.is_some() && config.metrics.is_some());
+    assert_eq!(config.remarks.len(), translation.report.warnings().count());
+}
+
+#[test]
 fn keys_that_do_nothing_are_told_with_the_nearest_that_do() {
     let json = r#"{"agent": {"metric_collection_interval": 10}, "extra": 1,
         "metrics": {"metrics_collected": {"mem": {"measurement": ["used"], "resource": ["*"]},
