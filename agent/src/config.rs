@@ -116,9 +116,9 @@ impl Config {
     /// Says all [`remarks`](Self::remarks) on standard error. Not through the log, which falls silent
     /// where the same place speaks often.
     pub(crate) fn tell_remarks(&self) {
-        let lines = self.remarks.iter();
-        let lines: String = lines.map(|line| format!("warning: {line}\n")).collect();
-        complain(&lines);
+        for remark in &self.remarks {
+            complain(&format!("warning: {remark}\n"));
+        }
     }
 
     /// Reads a configuration from text, named `file` in its problems.
