@@ -247,7 +247,7 @@ async fn frequent_looks_are_folded_into_one_datum_and_one_call_a_minute() {
         "[metrics]\nsample_interval = \"1s\"\nscrapers = [\"load\"]\ndimensions = [[\"Host\"]]\n";
     let bench = bench(text, Mode::Follow);
     // The minute that the start falls into, and three whole ones.
-    sleep(Duration::from_secs(240)).await;
+    sleep(Duration::from_mins(4)).await;
     let calls = bench.api.puts();
     let datums = bench.api.datums();
     let told: Vec<(i64, f64)> = find(&datums, "load_1")
