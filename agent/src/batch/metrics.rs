@@ -1,6 +1,6 @@
 //! Samples → datums → calls. Pure: no clock, no I/O.
 //!
-//! Each sample becomes a datum in every dimension set that its [`Shape`] gives it. Samples that end
+//! Each sample becomes a datum in every dimension set that its [`Shape`](crate::config::Shape) gives it. Samples that end
 //! up with the same name and dimensions are folded together, so a roll-up is one datum however many
 //! devices it sums up. Every datum is checked alone, so that one bad value never costs a whole call;
 //! CloudWatch takes a call as a whole or not at all. What is left fills calls up to their limits in

@@ -1,6 +1,6 @@
 //! StatsD and DogStatsD: metrics that applications send as text, over UDP or a Unix socket.
 //!
-//! [`line`] reads one line; this puts its values into the window of the time of its arrival, or of
+//! [`mod@line`] reads one line; this puts its values into the window of the time of its arrival, or of
 //! the time that the line names. What a line is about is looked up by its bytes (see
 //! [`series`](super::series)), so a metric that comes again costs one look and one addition. A line
 //! that cannot be read costs nothing but itself: it is counted, and the first of each kind is told.
