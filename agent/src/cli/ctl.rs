@@ -40,7 +40,7 @@ pub(super) struct CtlArgs {
     /// Where this host is.
     #[arg(short = 'm', value_name = "MODE", default_value = "ec2")]
     mode: Mode,
-    /// default, ssm:NAME of a parameter, file:PATH, or all with remove-config.
+    /// `default`, `ssm:NAME` (a parameter), `file:PATH`, or `all` with remove-config.
     #[arg(short = 'c', value_name = "SOURCE", default_value = "default")]
     source: String,
     /// Start the service again afterwards.
