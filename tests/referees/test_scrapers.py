@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -361,7 +362,13 @@ def test_the_agents_own_names_agree_with_other_readers(local, tmp_path, connecti
         '[metrics.pressure]\nfull = true'
     )
     readers = [memory, root_disk, devices, interfaces, sockets, processes, kernel]
-    recorder = run(local, tmp_path, metrics, *readers)
+    spin = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
+    spinning = subprocess.Popen([sys.executable, "-c", spin])
+    try:
+        recorder = run(local, tmp_path, metrics, *readers)
+    finally:
+        spinning.kill()
+        spinning.wait()
     told = Told(local, "Plimsoll/Host")
     like(told, recorder, "mem_total")
     like(told, recorder, "mem_available", slack=MEMORY)
@@ -392,12 +399,12 @@ def test_the_agents_own_names_agree_with_other_readers(local, tmp_path, connecti
     for device in told.own_values("diskio_write_bytes", "name"):
         for name in ("reads", "writes", "read_bytes", "write_bytes"):
             adds_up(told, recorder, f"diskio_{name}", rate=True, name=device)
-    shares = [told.series(f"cpu_usage_{word}")[0] for word in ("active", "active_max_core")]
-    # The kernel rounds each line of /proc/stat for itself, to a hundredth of the second between two looks.
-    rounding = 2.0
-    for at in shares[0]:
-        assert shares[0][at] <= shares[1][at] + rounding
-        assert shares[1][at] <= 100 + 1e-6
+    # The kernel rounds each line of /proc/stat for itself, to a tick: a hundredth of a core's second.
+    average, busiest = (told.series(f"cpu_usage_{word}")[0] for word in ("active", "active_max_core"))
+    for at in average:
+        assert average[at] <= busiest[at] + 1 and busiest[at] <= 100 + 1e-6
+    # One processor had no rest; the first and the last look are of other times.
+    assert min(busiest[at] for at in sorted(busiest)[1:-1]) > 90
 
 
 def exporter():
