@@ -361,6 +361,19 @@ mod tests {
     }
 
     #[test]
+    fn values_keep_their_place_when_buckets_of_different_widths_are_merged() {
+        let fine = || of((0..1_000).map(|n| 50.0 + f64::from(n) / 10.0));
+        let wide = || of((-120..120).flat_map(|power| [10f64.powi(power), -10f64.powi(power)]));
+        for (mut merged, other) in [(fine(), wide()), (wide(), fine())] {
+            merged.merge(&other);
+            // Three quarters of all values are the fine ones, from 50 to 150.
+            let share = (240.0 + 122.0 + 500.0) / 1480.0;
+            let middle = percentile(&merged, share);
+            assert!((95.0..105.0).contains(&middle), "{middle}");
+        }
+    }
+
+    #[test]
     fn sampled_counts_need_not_be_whole() {
         let mut all = Distribution::default();
         for n in 1..=200 {

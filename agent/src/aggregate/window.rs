@@ -266,6 +266,19 @@ mod tests {
     }
 
     #[test]
+    fn all_metrics_together_have_a_bound_as_well() {
+        let mut window = Window::new(SeriesGuard::new(10, 3), 1);
+        for name in ["a", "b", "c", "d", "d", "e"] {
+            let slot = window.slot(key(name, name, How::Sum));
+            window.add(slot, 1.0, 1.0);
+        }
+        let (samples, overflowed) = window.take();
+        assert_eq!(overflowed, ["d", "e"]);
+        let labels: Vec<_> = samples.iter().filter_map(Sample::label).collect();
+        assert_eq!(labels, ["a", "b", "c", "true", "true"]);
+    }
+
+    #[test]
     fn series_beyond_the_guard_are_told_as_one_and_nothing_of_them_is_lost() {
         let mut window = Window::new(SeriesGuard::new(2, 100), 1);
         for (tag, value) in [("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0), ("a", 5.0)] {

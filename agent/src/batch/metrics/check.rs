@@ -114,6 +114,33 @@ mod tests {
     }
 
     #[test]
+    fn names_that_cloudwatch_refuses_have_a_reason() {
+        let long = "x".repeat(256);
+        let named = |name: &str| {
+            let mut datum = datum(1.0, &[]);
+            let series = Arc::make_mut(&mut datum.series);
+            series.name = Arc::from(name);
+            datum
+        };
+        for (namespace, name, expected) in [
+            ("Shop", "orders", Ok(())),
+            ("Shop", "", Err("metric_name")),
+            ("Shop", "größe", Err("metric_name")),
+            ("Shop", &long, Err("metric_name")),
+            ("", "orders", Err("namespace")),
+            ("AWS/EC2", "orders", Err("namespace")),
+            (":Shop", "orders", Err("namespace")),
+            (&long, "orders", Err("namespace")),
+        ] {
+            assert_eq!(
+                check(namespace, &named(name)),
+                expected,
+                "{namespace} {name}"
+            );
+        }
+    }
+
+    #[test]
     fn a_set_of_no_values_is_not_sent() {
         let mut empty = datum(0.0, &[]);
         empty.value = DatumValue::Statistics {

@@ -6,7 +6,7 @@ use plimsoll_core::catalog::{DISK_FREE, LOAD_1, Unit};
 use plimsoll_core::clock::UnixMillis;
 
 use super::*;
-use crate::config::{MetricRule, Shape};
+use crate::config::{Config, MetricRule, Shape};
 use crate::identity::Host;
 use crate::sample::GivenMetric;
 use crate::scraper::{Family, NameFilter};
@@ -151,6 +151,34 @@ fn aggregations_fold_devices_and_are_left_out_when_a_name_is_missing() {
             "Plimsoll/Host FREE path=/data 3",
         ]
     );
+}
+
+#[test]
+fn an_aggregation_with_all_dimensions_sums_up_nothing_and_gives_none() {
+    let mut shape = shape(&[&["InstanceId"]]);
+    shape.aggregations = lists(&[&["path", "InstanceId"], &["path"]]);
+    shape.rules = vec![MetricRule {
+        names: names(&["*"]),
+        drop_original: true,
+        ..MetricRule::default()
+    }];
+    let expected = ["Plimsoll/Host disk_free path=/ 2"];
+    assert_eq!(told(&shape, vec![disk("/", 2.0)]), expected);
+}
+
+#[test]
+fn what_is_appended_replaces_nothing_that_the_metric_says_itself() {
+    let text = r#"
+        [metrics]
+        dimensions = [["InstanceId"]]
+        append_dimensions = { path = "all", team = "web" }
+        [metrics.disk]
+        append_dimensions = { team = "disks", zone = "{az}" }
+    "#;
+    let config = Config::from_text("agent.toml", text).unwrap();
+    let shape = config.metrics.unwrap().shape;
+    let expected = ["Plimsoll/Host disk_free InstanceId=i-1,path=/,team=disks 2"];
+    assert_eq!(told(&shape, vec![disk("/", 2.0)]), expected);
 }
 
 #[test]

@@ -301,6 +301,8 @@ fn metrics_of_documents_are_taken_out_and_only_what_gives_none_is_sent() {
         .collect();
     assert_eq!(said, ["plain", broken]);
     assert_eq!((events.measured.readings.len(), done.emf), (150, 1));
+    let problems: Vec<_> = done.problems().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(problems, [("emf_timestamp", 1)], "a plain line has none");
     assert_eq!(
         done.dropped().iter().map(|(_, count)| count).sum::<u64>(),
         1
