@@ -16,6 +16,7 @@ mod manual;
 mod outage;
 mod raw;
 mod shape;
+mod signal;
 mod template;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,9 @@ pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, Journa
 pub use keys::KEYS;
 pub use outage::WhenUnknown;
 pub use shape::{MetricRule, Shape};
+pub use signal::{
+    EventStream, LifecycleCommand, LifecycleConfig, Probe, ProbeKind, SignalConfig, SignalsConfig,
+};
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
 use crate::compat;
@@ -61,6 +65,10 @@ pub struct Config {
     pub logs: Option<LogsTemplate>,
     /// The road of metrics; `None` when nothing is to be measured.
     pub metrics: Option<MetricsConfig>,
+    /// Signals for Auto Scaling; `None` when there is none.
+    pub signals: Option<SignalsConfig>,
+    /// What is done before the instance leaves.
+    pub lifecycle: LifecycleConfig,
     /// What only the machine can answer.
     pub checks: Vec<Check>,
     /// The file that it was read from, to be read again.

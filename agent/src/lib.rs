@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod api;
+mod barrier;
 mod batch;
 mod budget;
 mod checkpoint;
@@ -33,6 +34,7 @@ mod reload;
 mod roads;
 mod sample;
 pub mod scraper;
+mod signal;
 mod sink;
 mod source;
 mod spool;
@@ -53,6 +55,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use api::Api;
+use barrier::Barriers;
 use config::{Config, LogsConfig, PLACEHOLDERS, Persistence, Placeholder};
 use dry_run::DryRun;
 use health::Health;
@@ -61,6 +64,7 @@ use logs::{LogsRoad, Mode};
 use reload::Reloader;
 use roads::{Roads, metrics_drain};
 use scraper::HostRoot;
+use signal::Gate;
 pub use source::datagram::OpenError;
 
 /// How much sooner the sink of metrics stops, so that it can write down what it did not send, but at
@@ -140,6 +144,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         health: Arc::clone(&health),
         known,
         intakes: metrics::Intakes::default(),
+        gate: Gate::default(),
+        barriers: Barriers::default(),
         mode: options.mode(),
         dry_run: options.dry_run,
     };
@@ -183,6 +189,10 @@ struct World {
     health: Arc<Health>,
     known: watch::Receiver<Host>,
     intakes: metrics::Intakes,
+    /// Whether signals may be told.
+    gate: Gate,
+    /// Where the roads are asked whether all is handed over.
+    barriers: Barriers,
     mode: Mode,
     dry_run: bool,
 }

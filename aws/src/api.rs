@@ -8,6 +8,7 @@ mod metrics;
 mod notify;
 mod parameters;
 mod queue;
+mod scaling;
 
 pub use body::{EVENT_JSON_OVERHEAD, PutLogEventsBody, billed_len};
 pub use cost::{CostApi, CostPage, CostQuery, DailyCost};
@@ -18,3 +19,4 @@ pub use metrics::{
 pub use notify::{Notification, NotifyApi};
 pub use parameters::ParametersApi;
 pub use queue::{ObjectsApi, QueueApi, QueueMessage};
+pub use scaling::{Lifecycle, LifecycleAction, LifecycleResult, ScalingApi};

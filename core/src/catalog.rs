@@ -22,6 +22,8 @@ pub mod namespace {
     /// What an instance measures: the host, its applications, and the agent itself. One namespace
     /// for all of it, because a PutMetricData call carries a single one.
     pub const HOST: &str = "Plimsoll/Host";
+    /// Signals for Auto Scaling, under the name of the group.
+    pub const SIGNAL: &str = "Plimsoll/Signal";
     /// Findings and incidents.
     pub const SECURITY: &str = "Plimsoll/Security";
     /// Where the amazon-cloudwatch-agent puts what a host measures, for dashboards and alarms that

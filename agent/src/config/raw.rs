@@ -9,6 +9,7 @@ mod emf;
 mod framing;
 mod host;
 mod journald;
+mod lifecycle;
 mod logs;
 mod measure;
 mod metrics;
@@ -16,6 +17,7 @@ mod outage;
 mod pull;
 mod shape;
 mod shaping;
+mod signal;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +57,8 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
         let logs = logs::read(root, &mut checks);
         let measures = logs.as_ref().is_some_and(LogsTemplate::has_metrics);
         let metrics = metrics::read(root, measures);
+        let signals = signal::read(root);
+        let lifecycle = lifecycle::read(root);
         if logs.is_none() && metrics.is_none() && root.keys().all(|key| key != "logs") {
             root.report_missing(
                 "logs",
@@ -67,6 +71,8 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
             aws,
             logs,
             metrics,
+            signals,
+            lifecycle,
             checks,
             file: None,
             dialect: Dialect::Plimsoll,

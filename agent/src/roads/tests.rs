@@ -41,6 +41,8 @@ fn reloader() -> Reloader {
         health: Arc::default(),
         known: watch::channel(Host::default()).1,
         intakes: crate::metrics::Intakes::default(),
+        gate: crate::signal::Gate::default(),
+        barriers: crate::barrier::Barriers::default(),
         mode: Mode::Follow,
         dry_run: true,
     };

@@ -19,5 +19,9 @@ metrics! { AGENT_METRICS, "All metrics of the agent about itself.", namespace::H
     AGENT_OLDEST_UNSENT "agent_oldest_unsent" Seconds [] "Age of the oldest line that was read and is not yet accepted."
     AGENT_MEMORY "agent_memory_rss" Bytes [] "Resident memory of the agent."
     AGENT_CPU "agent_cpu_percent" Percent [] "Share of one processor that the agent used."
+    AGENT_SIGNAL_AGE "agent_signal_age" Seconds ["signal"] "Time since the sample of a signal that CloudWatch accepted last was taken."
+    AGENT_SIGNAL_DELAY "agent_signal_delay" Seconds ["signal"] "The longest time from taking a sample of a signal to CloudWatch's answer, of those accepted in the interval."
+    AGENT_SIGNAL_GAPS "agent_signal_gaps" Count ["reason" "signal"] "Samples of a signal that were withheld or dropped in the interval, by reason."
+    AGENT_LIFECYCLE_NOTICES "agent_lifecycle_notices" Count ["notice"] "Notices of instance metadata or systemd that the instance is about to leave or to be disturbed, by kind."
     AGENT_COST_PER_MONTH "agent_cost_usd_per_month" None [] "What this agent's calls and bytes would cost in US$ in a month at the pace of the interval, by list price."
 }

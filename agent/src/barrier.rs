@@ -1,0 +1,91 @@
+//! Asking a road to hand over everything that it holds.
+//!
+//! An instance that is about to be taken away must not only hurry, it must know when all is
+//! delivered. A road that can say so listens to a [`Barrier`]: it answers once everything that was
+//! there when it was asked (complete lines in files, samples in windows, datums on disk) is
+//! accepted, or kept aside with its reason. Roads come and go with the configuration, so who asks
+//! holds the [`Barriers`], where each road stands under its name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Questions that may wait for a road. Few ask.
+const QUESTIONS_MAX: usize = 4;
+
+/// What a road answers with.
+pub(crate) type Answer = oneshot::Sender<()>;
+
+/// Where a road is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Barrier(mpsc::Sender<Answer>);
+
+/// Where a road hears that it is asked. It drops an answer that it cannot give any more.
+pub(crate) type Questions = mpsc::Receiver<Answer>;
+
+/// Makes a connected pair.
+pub(crate) fn barrier() -> (Barrier, Questions) {
+    let (sender, receiver) = mpsc::channel(QUESTIONS_MAX);
+    (Barrier(sender), receiver)
+}
+
+impl Barrier {
+    /// Completes when everything that is there now is handed over, or the road has ended.
+    async fn settled(self) {
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(answer).await.is_ok() {
+            // A dropped answer is that of a road that ends, which drains as well.
+            answered.await.ok();
+        }
+    }
+}
+
+/// The roads that can be asked, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Barriers(Arc<Mutex<BTreeMap<&'static str, Barrier>>>);
+
+impl Barriers {
+    /// The road `name` is asked here from now on.
+    pub(crate) fn set(&self, name: &'static str, barrier: Barrier) {
+        let mut roads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        roads.insert(name, barrier);
+    }
+
+    /// Completes when every road has handed over what it holds now.
+    pub(crate) async fn settled(&self) {
+        let roads: Vec<Barrier> = {
+            let roads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            roads.values().cloned().collect()
+        };
+        let mut asked = tokio::task::JoinSet::new();
+        for road in roads {
+            asked.spawn(road.settled());
+        }
+        while asked.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn all_roads_must_answer_and_one_that_has_ended_is_not_waited_for() {
+        let barriers = Barriers::default();
+        let (logs, mut of_logs) = barrier();
+        let (metrics, of_metrics) = barrier();
+        barriers.set("logs", logs);
+        barriers.set("metrics", metrics);
+        drop(of_metrics);
+        let asker = barriers.clone();
+        let asked = tokio::spawn(async move { asker.settled().await });
+        let answer = of_logs.recv().await.unwrap();
+        let mut asked = asked;
+        assert!(timeout(Duration::from_mins(1), &mut asked).await.is_err());
+        answer.send(()).unwrap();
+        asked.await.unwrap();
+    }
+}

@@ -1,0 +1,12 @@
+//! Signals for Auto Scaling: a few numbers that must be right, early and cheap.
+//!
+//! A signal is an expression over what the host, its applications and its logs are measured by. It
+//! is taken every few seconds on a tick of its own and told under the group's name with a storage
+//! resolution of one second, by calls of its own that nothing else waits in front of. A signal that
+//! is not known, or of an instance that does not do its work, is withheld and counted: a zero that
+//! was never measured would have a group scale in.
+
+pub(crate) mod expression;
+mod gate;
+
+pub(crate) use gate::Gate;
