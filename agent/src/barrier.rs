@@ -80,12 +80,11 @@ mod tests {
         barriers.set("logs", logs);
         barriers.set("metrics", metrics);
         drop(of_metrics);
-        let asker = barriers.clone();
-        let asked = tokio::spawn(async move { asker.settled().await });
+        let clone = barriers.clone();
+        let mut waiting = tokio::spawn(async move { clone.settled().await });
         let answer = of_logs.recv().await.unwrap();
-        let mut asked = asked;
-        assert!(timeout(Duration::from_mins(1), &mut asked).await.is_err());
+        assert!(timeout(Duration::from_mins(1), &mut waiting).await.is_err());
         answer.send(()).unwrap();
-        asked.await.unwrap();
+        waiting.await.unwrap();
     }
 }
