@@ -3,13 +3,67 @@
 //! An expression is read once and then asked on every tick. It has a value or a reason why it has
 //! none; there is nothing between the two, so no made-up number ever reaches CloudWatch. Pure.
 
+mod ask;
+mod print;
+pub(crate) mod read;
+
 use std::sync::Arc;
+
+/// The largest value that is told. Source: CloudWatch API reference, `MetricDatum`, member `Value`:
+/// -2^360 to 2^360.
+pub(crate) const VALUE_MAX: f64 = 2.348_542_582_773_833_3e108;
+
+/// The functions of numbers, as they are called.
+pub(crate) const FUNCTIONS: [(&str, Operation); 5] = [
+    ("max", Operation::Max),
+    ("min", Operation::Min),
+    ("clamp", Operation::Clamp),
+    ("abs", Operation::Abs),
+    ("default", Operation::Default),
+];
+/// The statistics of metrics, as they are called; percentiles are written `p50` to `p99.9`.
+pub(crate) const STATISTICS: [(&str, Statistic); 6] = [
+    ("avg", Statistic::Average),
+    ("sum", Statistic::Sum),
+    ("minimum", Statistic::Minimum),
+    ("maximum", Statistic::Maximum),
+    ("count", Statistic::Count),
+    ("rate", Statistic::Rate),
+];
+/// The feeds, as they are called.
+pub(crate) const FEEDS: [(&str, FeedName); 7] = [
+    ("host", FeedName::Host),
+    ("statsd", FeedName::Statsd),
+    ("emf", FeedName::Emf),
+    ("logs", FeedName::Logs),
+    ("collectd", FeedName::Collectd),
+    ("prometheus", FeedName::Prometheus),
+    ("otlp", FeedName::Otlp),
+];
 
 /// An expression that was read and is well formed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Expression {
     /// The outermost operation.
     pub(crate) root: Node,
+}
+
+impl Expression {
+    /// The metrics that it names, as often as it names them.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = &MetricRef> {
+        self.root.all().into_iter().filter_map(|node| match node {
+            Node::Metric(metric) => Some(metric),
+            _ => None,
+        })
+    }
+
+    /// The signals that it names, as often as it names them.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.root.all().into_iter().filter_map(|node| match node {
+            Node::Signal(name) => Some(name),
+            _ => None,
+        })
+    }
 }
 
 /// One operation with what it works on.
@@ -23,6 +77,17 @@ pub(crate) enum Node {
     Signal(Arc<str>),
     /// An operation.
     Call(Operation, Vec<Node>),
+}
+
+impl Node {
+    /// Itself and all that it works on, in the order in which they are written.
+    fn all(&self) -> Vec<&Self> {
+        let mut all = vec![self];
+        if let Self::Call(_, arguments) = self {
+            all.extend(arguments.iter().flat_map(Self::all));
+        }
+        all
+    }
 }
 
 /// What is done with numbers.
