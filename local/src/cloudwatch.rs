@@ -15,8 +15,11 @@ mod put;
 mod query;
 mod read;
 mod refuse;
+mod scaling;
 mod statistic;
 mod store;
+
+use std::collections::VecDeque;
 
 use plimsoll_core::clock::UnixMillis;
 
@@ -31,6 +34,7 @@ use store::Store;
 pub use bucket::Bucket;
 pub use evaluate::{Missing, State, evaluate, range};
 pub(crate) use put::{MAGNITUDE_MAX, UNITS};
+pub use scaling::{ARRIVALS_MAX, AlarmReading, Arrival};
 pub use statistic::Statistic;
 pub use store::{Datum, Fill, MetricId};
 
@@ -43,6 +47,7 @@ pub struct CloudWatch {
     aged: UnixMillis,
     alarms: Alarms,
     dashboards: Dashboards,
+    arrivals: VecDeque<Arrival>,
 }
 
 impl CloudWatch {
@@ -58,6 +63,7 @@ impl CloudWatch {
             aged: UnixMillis::default(),
             alarms: Alarms::new(account, region, prompt),
             dashboards: Dashboards::default(),
+            arrivals: VecDeque::new(),
         }
     }
 
@@ -70,6 +76,7 @@ impl CloudWatch {
             "PutMetricData" => {
                 for datum in put::read(call)? {
                     self.record(&datum);
+                    scaling::remember(&mut self.arrivals, datum, call.now);
                 }
                 Ok(Value::Null)
             }

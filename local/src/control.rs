@@ -1,4 +1,5 @@
-//! What the page and the summary read, as JSON under `/_local/`. It changes nothing.
+//! What the page and the summary read, as JSON under `/_local/`. It changes nothing but
+//! the settings of simulated groups.
 //!
 //! Everything comes from the services' own answers: a chart is a GetMetricData, an alarm a
 //! DescribeAlarms, a dashboard the very body that was put. So the page shows what a client of the
@@ -7,6 +8,7 @@
 mod alarms;
 mod board;
 mod charts;
+mod groups;
 mod ledger;
 mod lines;
 mod overview;
@@ -28,6 +30,9 @@ use crate::value::Value;
 pub fn answer(world: &World, request: &PlainRequest) -> Option<PlainAnswer> {
     if let Some(file) = page::answer(request) {
         return Some(file);
+    }
+    if let Some(answer) = groups::answer(world, request) {
+        return Some(answer);
     }
     let view = View::of(world);
     let shown = match request.path.as_str() {

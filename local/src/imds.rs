@@ -33,6 +33,8 @@ const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
 pub struct Imds {
     /// What the instance is; may be changed at any time.
     pub instance: InstanceProfile,
+    /// Tags that metadata was told not to show.
+    pub hidden_tags: Option<std::collections::BTreeMap<String, String>>,
     tokens: VecDeque<Token>,
     random: Rng,
     counts: ImdsCounts,
@@ -109,6 +111,7 @@ impl Imds {
     pub fn new(instance: InstanceProfile, seed: u64) -> Self {
         Self {
             instance,
+            hidden_tags: None,
             tokens: VecDeque::new(),
             random: Rng::with_seed(seed ^ SALT),
             counts: ImdsCounts::default(),

@@ -92,6 +92,12 @@ impl<'a> Input<'a> {
         Ok(Some(number))
     }
 
+    /// A whole number that must be present.
+    pub(crate) fn required_integer(&self, name: &str) -> Result<i64, Refusal> {
+        self.integer(name, i64::MIN, i64::MAX)?
+            .ok_or_else(|| self.violation("null", name, "Member must not be null"))
+    }
+
     /// A page size from 1 to `max`; `max` when absent.
     pub(crate) fn page_size(&self, name: &str, max: usize) -> Result<usize, Refusal> {
         let bound = i64::try_from(max).unwrap_or(i64::MAX);

@@ -5,6 +5,7 @@
 //! a second opinion on the wire: it shares no encoder with the clients that it checks. It keeps
 //! its data in bounded memory and never reaches out to the network.
 
+pub mod autoscaling;
 pub mod calls;
 pub mod cli;
 pub mod clock;

@@ -38,6 +38,9 @@ pub struct ServeFlags {
     /// Evaluate alarms on whole minutes only, as AWS does, even where the running minute decides
     #[arg(long)]
     pub whole_minutes: bool,
+    /// Run the stand-in's clock this many times as fast as the machine's, from the start on
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub accelerate: u32,
     /// What is there before the first call.
     #[command(flatten)]
     pub contents: Contents,
@@ -86,6 +89,7 @@ pub fn world(
         access_key_id: word(ACCESS_KEY_ID).unwrap_or(defaults.access_key_id),
         secret_access_key: word(SECRET_ACCESS_KEY).unwrap_or(defaults.secret_access_key),
         prompt_alarms: !flags.whole_minutes,
+        accelerate: flags.accelerate,
     };
     Arc::new(World::new(settings, clock))
 }

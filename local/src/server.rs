@@ -36,6 +36,13 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// clock, which may jump.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The same on an accelerated clock: as often by that clock, as far as the machine keeps up.
+fn tick(rate: i64) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(20);
+    let rate = u32::try_from(rate).unwrap_or(u32::MAX).max(1);
+    (TICK / rate).max(SHORTEST)
+}
+
 /// A bound socket that is not yet served.
 #[derive(Debug)]
 pub struct Server {
@@ -65,7 +72,7 @@ impl Server {
     pub async fn run(self, mut shutdown: Shutdown) {
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval(tick(self.world.clock.rate()));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let accepted = tokio::select! {

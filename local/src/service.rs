@@ -77,11 +77,15 @@ pub enum Service {
     Sns,
     /// AWS STS.
     Sts,
+    /// Amazon EC2 Auto Scaling.
+    AutoScaling,
+    /// Amazon EC2, of which only tags are here.
+    Ec2,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::CloudWatch,
         Self::Logs,
         Self::CostExplorer,
@@ -89,6 +93,8 @@ impl Service {
         Self::GuardDuty,
         Self::Sns,
         Self::Sts,
+        Self::AutoScaling,
+        Self::Ec2,
     ];
 
     /// The name in a signature's scope, which is also the name in the ledger and in faults.
@@ -102,6 +108,8 @@ impl Service {
             Self::GuardDuty => "guardduty",
             Self::Sns => "sns",
             Self::Sts => "sts",
+            Self::AutoScaling => "autoscaling",
+            Self::Ec2 => "ec2",
         }
     }
 

@@ -3,12 +3,15 @@
 //! Each service is a plain struct behind its own lock. No lock is held while another is taken:
 //! what one service has to tell another is handed over here.
 
+mod dilation;
 mod handover;
+mod scaling;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plimsoll_core::clock::{Clock, UnixMillis};
 
+use crate::autoscaling::Scaling;
 use crate::calls::Ledger;
 use crate::clock::LocalClock;
 use crate::cloudtrail::Trail;
@@ -42,6 +45,8 @@ pub struct Settings {
     /// Whether an alarm may go to ALARM before the minute ends, see
     /// [`crate::cloudwatch::CloudWatch::new`].
     pub prompt_alarms: bool,
+    /// How many times as fast as the machine's clock this one runs; 1 for as fast.
+    pub accelerate: u32,
 }
 
 impl Default for Settings {
@@ -53,6 +58,7 @@ impl Default for Settings {
             access_key_id: "local".to_owned(),
             secret_access_key: "local".to_owned(),
             prompt_alarms: true,
+            accelerate: 1,
         }
     }
 }
@@ -87,6 +93,8 @@ pub struct World {
     pub cloudtrail: Mutex<Trail>,
     /// Roles and their sessions.
     pub sts: Mutex<Sts>,
+    /// Simulated groups of instances.
+    pub autoscaling: Mutex<Scaling>,
     /// Metadata of the instance.
     pub imds: Mutex<Imds>,
 }
@@ -117,7 +125,8 @@ impl World {
             cloudtrail: Mutex::new(Trail::default()),
             sts: Mutex::new(Sts::new(account)),
             imds: Mutex::new(Imds::new(instance, *seed)),
-            clock: LocalClock::new(clock),
+            autoscaling: Mutex::new(Scaling::new(account, region, *seed)),
+            clock: LocalClock::accelerated(clock, settings.accelerate),
             calls: Ledger::default(),
             faults: Faults::new(settings.seed),
             throttles: Throttles::default(),
@@ -137,6 +146,8 @@ impl World {
     /// # Errors
     /// What the service refuses, in the words of AWS.
     pub fn dispatch(&self, service: Service, call: &Call) -> Answer {
+        let mapped = (self.clock.rate() > 1).then(|| self.on_this_clock(service, call));
+        let call = mapped.as_ref().unwrap_or(call);
         let answer = match service {
             Service::CloudWatch => lock(&self.cloudwatch).call(call),
             Service::Logs => self.logs_call(call),
@@ -145,6 +156,8 @@ impl World {
             Service::GuardDuty => lock(&self.guardduty).call(call),
             Service::Sns => lock(&self.sns).call(call),
             Service::Sts => lock(&self.sts).call(call, &self.credentials),
+            Service::AutoScaling => self.scaling_call(call),
+            Service::Ec2 => self.ec2_call(call),
         };
         self.deliver();
         answer
@@ -180,9 +193,10 @@ impl World {
         }
     }
 
-    /// Evaluates the alarms that are due and tells the topics.
+    /// Evaluates the alarms that are due, has the groups follow them and tells the topics.
     pub fn tick(&self, now: UnixMillis) {
         lock(&self.cloudwatch).tick(now);
+        self.tick_groups(now);
         self.deliver();
     }
 

@@ -6,10 +6,11 @@ use plimsoll_core::clock::UnixMillis;
 use serde_json::json;
 
 use super::alarm::watch::Verdict;
-use super::alarm::{Alarm, Watched, put};
+use super::alarm::{Alarm, Comparison, Watched, put};
 use super::evaluate::State;
 use super::history::{History, Item, Kind};
 use super::read::offset;
+use super::scaling::AlarmReading;
 use super::store::Store;
 use super::{query, refuse};
 use crate::input::Input;
@@ -91,6 +92,28 @@ impl Alarms {
         for (name, verdict) in verdicts {
             self.transition(&name, verdict, now);
         }
+    }
+
+    /// The alarms that scale something and may act.
+    pub(super) fn scaling(&self, store: &Store) -> Vec<AlarmReading> {
+        let scales = |action: &String| action.split(':').nth(2) == Some("autoscaling");
+        let alarms = self.by_name.values();
+        alarms
+            .filter(|alarm| alarm.settings.actions_enabled)
+            .filter(|alarm| alarm.settings.alarm_actions.iter().any(scales))
+            .map(|alarm| AlarmReading {
+                name: alarm.settings.name.clone(),
+                arn: alarm.arn.clone(),
+                actions: alarm.settings.alarm_actions.clone(),
+                state: alarm.state,
+                above: matches!(
+                    alarm.settings.comparison,
+                    Comparison::Greater | Comparison::GreaterOrEqual
+                ),
+                threshold: alarm.settings.threshold,
+                points: alarm.last_minute(store),
+            })
+            .collect()
     }
 
     fn put(&mut self, call: &Call) -> Answer {
@@ -314,7 +337,8 @@ impl Alarms {
                 let message = alarm.notification(action, from, &self.account, &self.region);
                 self.notifications.push(message);
             }
-            let word = if told {
+            let scales = action.split(':').nth(2) == Some("autoscaling");
+            let word = if told || scales {
                 "Successfully executed"
             } else {
                 "There is nothing here for"
@@ -325,7 +349,7 @@ impl Alarms {
                 kind: Kind::Action,
                 summary: format!("{word} action {action}"),
                 data: json!({
-                    "actionState": if told { "Succeeded" } else { "Skipped" },
+                    "actionState": if told || scales { "Succeeded" } else { "Skipped" },
                     "stateUpdateTimestamp": now.0,
                     "notificationResource": action,
                 })

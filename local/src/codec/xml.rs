@@ -53,6 +53,39 @@ pub fn encode_refusal(namespace: &str, refusal: &Refusal, request_id: &str) -> S
     xml
 }
 
+/// The answer of an operation of EC2: lists are `<item>` elements, and there is no result element.
+/// Source: Amazon EC2 API reference, "Understanding the responses".
+#[must_use]
+pub fn encode_ec2(operation: &str, namespace: &str, output: &Value, request_id: &str) -> String {
+    let mut xml = format!("<{operation}Response xmlns=\"{namespace}\">");
+    element(&mut xml, "requestId", &request_id.into());
+    for (name, value) in output.members() {
+        write!(xml, "<{name}>").ok();
+        match value {
+            Value::List(items) => items
+                .iter()
+                .for_each(|item| element(&mut xml, "item", item)),
+            Value::Text(text) => escape(&mut xml, text),
+            _ => {}
+        }
+        write!(xml, "</{name}>").ok();
+    }
+    write!(xml, "</{operation}Response>").ok();
+    xml
+}
+
+/// An error of EC2. Source: Amazon EC2 API reference, "Error codes".
+#[must_use]
+pub fn encode_ec2_refusal(refusal: &Refusal, request_id: &str) -> String {
+    let mut xml = "<Response><Errors><Error>".to_owned();
+    element(&mut xml, "Code", &refusal.code.into());
+    element(&mut xml, "Message", &refusal.message.as_str().into());
+    xml.push_str("</Error></Errors>");
+    element(&mut xml, "RequestID", &request_id.into());
+    xml.push_str("</Response>");
+    xml
+}
+
 fn element(xml: &mut String, name: &str, value: &Value) {
     write!(xml, "<{name}>").ok();
     match value {

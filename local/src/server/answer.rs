@@ -49,7 +49,7 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Result<
             query: query::pairs(query),
             headers,
             body,
-            now: world.clock.now(),
+            now: world.clock.client_now(),
         };
         return Ok(plain(world, world.plain(&request)));
     }
@@ -176,7 +176,7 @@ fn open(
             service: route.service.name().to_owned(),
         }
     } else {
-        sigv4::verify(request, &world.credentials, now)?
+        sigv4::verify(request, &world.credentials, world.clock.client_now())?
     };
     if scope.service != route.service.name() {
         let message = format!(

@@ -163,6 +163,10 @@ impl Route {
     /// Writes an output: its content type (empty for none) and body.
     pub(super) fn encode(&self, output: &Value, request_id: &str) -> (&'static str, Bytes) {
         match self.protocol {
+            Protocol::Query if self.service == Service::Ec2 => {
+                let xml = xml::encode_ec2(&self.operation, self.namespace(), output, request_id);
+                (self.content_type(), xml.into())
+            }
             Protocol::Query => {
                 let xml = xml::encode(&self.operation, self.namespace(), output, request_id);
                 (self.content_type(), xml.into())
@@ -175,6 +179,12 @@ impl Route {
 
     /// Writes a refusal: its content type and body.
     pub(super) fn encode_refusal(&self, refusal: &Refusal, id: &str) -> (&'static str, Bytes) {
+        if self.service == Service::Ec2 {
+            return (
+                self.content_type(),
+                xml::encode_ec2_refusal(refusal, id).into(),
+            );
+        }
         if self.protocol == Protocol::Query {
             let xml = xml::encode_refusal(self.namespace(), refusal, id);
             return (self.content_type(), xml.into());
@@ -212,6 +222,8 @@ impl Route {
     fn namespace(&self) -> &'static str {
         match self.service {
             Service::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
+            Service::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+            Service::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             _ => "http://monitoring.amazonaws.com/doc/2010-08-01/",
         }

@@ -19,6 +19,10 @@ impl World {
         if !points.is_empty() {
             let mut cloudwatch = lock(&self.cloudwatch);
             for datum in points.into_iter().filter_map(datum) {
+                let datum = Datum {
+                    at: self.clock.mapped(datum.at),
+                    ..datum
+                };
                 cloudwatch.record(&datum);
             }
         }
@@ -69,8 +73,17 @@ impl World {
             return PlainAnswer::refused(405, "method not allowed");
         }
         let mut imds = lock(&self.imds);
+        let before = imds.instance.tags.clone();
         match imds.instance.change(&request.body, request.now) {
-            Ok(()) => PlainAnswer::json(&serde_json::json!({})),
+            Ok(()) => {
+                // Tags that metadata does not show are still there for EC2's DescribeTags.
+                if imds.instance.tags.is_some() {
+                    imds.hidden_tags = None;
+                } else if before.is_some() {
+                    imds.hidden_tags = before;
+                }
+                PlainAnswer::json(&serde_json::json!({}))
+            }
             Err(error) => PlainAnswer::refused(400, reason(&error)),
         }
     }

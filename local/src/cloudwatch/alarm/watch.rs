@@ -100,6 +100,19 @@ impl Alarm {
         (verdict.state == State::Alarm).then_some(verdict)
     }
 
+    /// The values of the last minute that was evaluated, oldest first; empty without data.
+    pub(in super::super) fn last_minute(&self, store: &Store) -> Vec<f64> {
+        let Some(at) = self.evaluated else {
+            return Vec::new();
+        };
+        let settings = &self.settings;
+        let end = at - at.rem_euclid(step(settings));
+        let from = end - settings.period().max(STEP);
+        let points = points(settings, store, end).unwrap_or_default();
+        let newest = points.into_iter().filter(|(start, _)| *start >= from);
+        newest.filter_map(|(_, value)| value).collect()
+    }
+
     fn judge(&self, points: &[Point]) -> Verdict {
         let settings = &self.settings;
         let breaches = |value: f64| settings.comparison.breaches(value, settings.threshold);
