@@ -6,7 +6,9 @@
 //! is not known, or of an instance that does not do its work, is withheld and counted: a zero that
 //! was never measured would have a group scale in.
 
+mod board;
 pub(crate) mod expression;
 mod gate;
+mod queue;
 
 pub(crate) use gate::Gate;

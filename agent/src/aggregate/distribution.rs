@@ -135,6 +135,23 @@ impl Distribution {
             .collect()
     }
 
+    /// The least value that at least `share` (0 to 1) of the counts do not exceed, within
+    /// [`RELATIVE_ERROR`]; `None` if there are none.
+    #[must_use]
+    pub(crate) fn percentile(&self, share: f64) -> Option<f64> {
+        let pairs = self.pairs();
+        let total: f64 = pairs.iter().map(|(_, count)| count).sum();
+        let mut before = 0.0;
+        for (value, count) in &pairs {
+            before += count;
+            // Sampled counts are not whole, so what rounding left over is forgiven.
+            if before + total * LEFT_OVER >= total * share {
+                return Some(*value);
+            }
+        }
+        pairs.last().map(|(value, _)| *value)
+    }
+
     /// The values in order, each with its count.
     fn pairs(&self) -> Vec<(f64, f64)> {
         match self {
@@ -281,18 +298,8 @@ mod tests {
         all
     }
 
-    /// The value below which a share of the counts lies.
     fn percentile(all: &Distribution, share: f64) -> f64 {
-        let pairs = all.pairs();
-        let total: f64 = pairs.iter().map(|(_, count)| count).sum();
-        let mut before = 0.0;
-        for (value, count) in &pairs {
-            before += count;
-            if before >= total * share {
-                return *value;
-            }
-        }
-        f64::NAN
+        all.percentile(share).unwrap()
     }
 
     #[test]
