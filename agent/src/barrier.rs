@@ -31,12 +31,76 @@ pub(crate) fn barrier() -> (Barrier, Questions) {
 }
 
 impl Barrier {
+    /// Lets another part of the road answer, which must have been given everything before.
+    pub(crate) async fn pass_on(&self, answer: Answer) {
+        // Who is not there any more has drained; the answer is dropped with it.
+        drop(self.0.send(answer).await);
+    }
+
     /// Completes when everything that is there now is handed over, or the road has ended.
-    async fn settled(self) {
+    pub(crate) async fn settled(self) {
         let (answer, answered) = oneshot::channel();
         if self.0.send(answer).await.is_ok() {
             // A dropped answer is that of a road that ends, which drains as well.
             answered.await.ok();
+        }
+    }
+}
+
+/// The questions that a part of a road has not yet answered.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// `None` where nobody asks.
+    questions: Option<Questions>,
+    open: Vec<Answer>,
+    is_new: bool,
+}
+
+impl Asked {
+    /// Nothing was asked yet.
+    pub(crate) fn by(questions: Questions) -> Self {
+        Self {
+            questions: Some(questions),
+            open: Vec::new(),
+            is_new: false,
+        }
+    }
+
+    /// Completes when something new is asked; never if nobody can ask any more. It may be dropped
+    /// at any time without losing a question.
+    pub(crate) async fn heard(&mut self) {
+        if let Some(questions) = &mut self.questions
+            && let Some(answer) = questions.recv().await
+        {
+            self.open.push(answer);
+            self.is_new = true;
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// Whether something was asked since this was last called.
+    pub(crate) fn take_new(&mut self) -> bool {
+        if let Some(questions) = &mut self.questions {
+            while let Ok(answer) = questions.try_recv() {
+                self.open.push(answer);
+                self.is_new = true;
+            }
+        }
+        std::mem::take(&mut self.is_new)
+    }
+
+    /// Whether somebody still waits for an answer.
+    pub(crate) fn is_open(&mut self) -> bool {
+        self.open.retain(|answer| !answer.is_closed());
+        !self.open.is_empty()
+    }
+
+    /// Answers all that was asked.
+    pub(crate) fn answer(&mut self) {
+        for answer in self.open.drain(..) {
+            // Who has given up meanwhile needs no answer.
+            answer.send(()).ok();
         }
     }
 }

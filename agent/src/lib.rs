@@ -219,7 +219,7 @@ impl World {
         }
         let (api, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
         let seed = fastrand::u64(..);
-        logs::start(
+        let road = logs::start(
             logs,
             &persistence,
             self.mode,
@@ -229,7 +229,9 @@ impl World {
             seed,
             shutdown,
             self.intakes.clone(),
-        )
+        )?;
+        self.barriers.set("logs", road.barrier());
+        Ok(road)
     }
 
     /// Opens what applications send to. With [`Mode::Once`] nobody is listened to.
@@ -247,6 +249,8 @@ impl World {
         shutdown: shutdown::Shutdown,
     ) -> Option<JoinHandle<()>> {
         let metrics = config.metrics.clone()?;
+        let (barrier, questions) = barrier::barrier();
+        self.barriers.set("metrics", barrier);
         let world = metrics::World {
             api: Arc::clone(&self.api),
             root: HostRoot::default(),
@@ -256,6 +260,7 @@ impl World {
             intakes: self.intakes.clone(),
             spool: (!self.dry_run).then(|| config.agent.state_dir.join(spool::DIRECTORY)),
             opened,
+            questions,
             seed: fastrand::u64(..),
             shutdown,
             drain_max: sink_drain(metrics_drain(config.agent.drain_timeout)),

@@ -4,6 +4,8 @@
 //! line is never passed over. Memory between reading and acceptance is bounded by one number of
 //! the configuration.
 
+mod handover;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use plimsoll_core::shutdown::{Hurry, Shutdown};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::barrier::{Asked, Barrier, Questions, barrier};
 use crate::batch::logs::BODY_BYTES;
 use crate::checkpoint::{Committer, Ledger, Store, StoreError};
 use crate::config::{LogsConfig, Persistence};
@@ -100,6 +103,7 @@ pub struct LogsRoad {
     /// Ends when everything has drained.
     pub task: JoinHandle<LogsSummary>,
     config: watch::Sender<LogsConfig>,
+    barrier: Barrier,
 }
 
 impl LogsRoad {
@@ -107,7 +111,18 @@ impl LogsRoad {
     #[cfg(test)]
     pub(crate) fn of_task(task: JoinHandle<LogsSummary>) -> Self {
         let config = watch::channel(LogsConfig::default()).0;
-        Self { task, config }
+        let barrier = barrier().0;
+        Self {
+            task,
+            config,
+            barrier,
+        }
+    }
+
+    /// Where the road is asked whether everything is handed over that is in the files and in the
+    /// journal.
+    pub(crate) fn barrier(&self) -> Barrier {
+        self.barrier.clone()
     }
 
     /// Goes on with another configuration; `None` follows nothing any more. Files that are wanted
@@ -205,31 +220,17 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let queued = queued_bytes_max(&config);
     let (queue, receiver) = bounded(queued);
     let given = (&ledger, &committer, &queue);
-    let journal = start_journal(&config, &world, &tuning, once, given)?;
+    let (of_journal, asked_journal) = barrier();
+    let journal = start_journal(&config, &world, &tuning, once, given, asked_journal)?;
     let take_over = config.cloudwatch_agent_state.clone();
-    let options = SinkOptions {
-        flush_interval: config.flush_interval,
-        puts_max: config.puts_in_flight_max,
-        open_bytes_max: queued as usize / OPEN_SHARE,
-        backoff: tuning.backoff,
-        denied_backoff: tuning.denied_backoff,
-        seed: world.seed,
-    };
-    let dead_letters = DeadLetters::new(
-        persistence,
-        config.dead_letter_bytes_max,
-        Arc::clone(&world.health),
-    );
-    let putter = Putter {
-        api: world.api,
-        creator: Creator::default(),
-        encoder: Encoder::default(),
-        ledger: Arc::clone(&ledger),
-        dead_letters: Arc::new(dead_letters),
-        health: Arc::clone(&world.health),
-    };
+    let options = sink_options(&config, queued, &tuning, world.seed);
+    let putter = putter(&config, persistence, &world, &ledger);
     let hurry = world.shutdown.hurry();
-    let sink = Sink::new(putter, options).listening(configs.clone());
+    let (of_files, asked_files) = barrier();
+    let (of_sink, asked_sink) = barrier();
+    let sink = Sink::new(putter, options)
+        .listening(configs.clone())
+        .answering(asked_sink);
     let source = Source {
         reader: Reader::new(
             HostFs,
@@ -246,16 +247,63 @@ pub(crate) fn start_tuned<A: LogsApi>(
         queue,
         committer: committer.clone(),
         shutdown: world.shutdown,
+        asked: Asked::by(asked_files),
         configs,
         timing: tuning.timing,
         once,
         last_bytes_max: in_flight_bytes_max as usize,
     };
     let sources = (source, journal);
-    let run = run(sources, sink, receiver, hurry, committer, world.health);
-    let task = tokio::spawn(run);
-    let config = updates;
-    Ok(LogsRoad { task, config })
+    let (asked, questions) = barrier();
+    let answers = handover::answer(
+        questions,
+        [of_files, of_journal],
+        of_sink,
+        committer.clone(),
+    );
+    let run = run(
+        sources,
+        (sink, receiver, hurry),
+        answers,
+        committer,
+        world.health,
+    );
+    Ok(LogsRoad {
+        task: tokio::spawn(run),
+        config: updates,
+        barrier: asked,
+    })
+}
+
+/// How the sink of a road behaves.
+fn sink_options(config: &LogsConfig, queued: u32, tuning: &Tuning, seed: u64) -> SinkOptions {
+    SinkOptions {
+        flush_interval: config.flush_interval,
+        puts_max: config.puts_in_flight_max,
+        open_bytes_max: queued as usize / OPEN_SHARE,
+        backoff: tuning.backoff,
+        denied_backoff: tuning.denied_backoff,
+        seed,
+    }
+}
+
+/// What the sink of a road sends with.
+fn putter<A: LogsApi>(
+    config: &LogsConfig,
+    persistence: &Persistence,
+    world: &World<A>,
+    ledger: &Arc<Ledger>,
+) -> Putter<A> {
+    let health = Arc::clone(&world.health);
+    let dead_letters = DeadLetters::new(persistence, config.dead_letter_bytes_max, health);
+    Putter {
+        api: Arc::clone(&world.api),
+        creator: Creator::default(),
+        encoder: Encoder::default(),
+        ledger: Arc::clone(ledger),
+        dead_letters: Arc::new(dead_letters),
+        health: Arc::clone(&world.health),
+    }
 }
 
 /// What may be queued. A round of each source is read before it is booked, and requests are written
@@ -278,6 +326,7 @@ fn start_journal<A>(
     tuning: &Tuning,
     once: bool,
     (ledger, committer, queue): (&Arc<Ledger>, &Committer, &Sender<Chunk>),
+    asked: Questions,
 ) -> Result<Option<journald::Source<journald::Thread>>, StartError> {
     if config.journald.is_empty() {
         return Ok(None);
@@ -294,6 +343,7 @@ fn start_journal<A>(
         queue: queue.clone(),
         committer: committer.clone(),
         shutdown: world.shutdown.clone(),
+        asked: Asked::by(asked),
         gap: tuning.timing.gap,
         once,
         last_bytes_max: config.in_flight_bytes_max as usize,
@@ -321,9 +371,8 @@ fn open_positions(
 /// Runs until everything has drained. All tasks belong to this one: if it is aborted, all stop.
 async fn run<A: LogsApi>(
     (source, journal): (Source<HostFs>, Option<journald::Source<journald::Thread>>),
-    sink: Sink<A>,
-    receiver: Receiver<Chunk>,
-    hurry: Hurry,
+    (sink, receiver, hurry): (Sink<A>, Receiver<Chunk>, Hurry),
+    answers: impl Future<Output = ()> + Send + 'static,
     committer: Committer,
     health: Arc<Health>,
 ) -> LogsSummary {
@@ -335,6 +384,7 @@ async fn run<A: LogsApi>(
     }
     let mut committing = JoinSet::new();
     committing.spawn(committer.clone().run());
+    committing.spawn(answers);
     sink.run(receiver, hurry).await;
     let files = reading.join_next().await;
     committing.shutdown().await;

@@ -21,6 +21,7 @@ use plimsoll_core::shutdown::{Shutdown, channel};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::barrier::{Asked, Questions, barrier};
 use crate::config::MetricsConfig;
 use crate::fs::HostFs;
 use crate::health::Health;
@@ -51,6 +52,8 @@ pub(crate) struct World<A> {
     /// Where metrics wait out an outage; `None` if nothing is to be written.
     pub(crate) spool: Option<PathBuf>,
     pub(crate) opened: Opened,
+    /// Where is asked whether everything is handed over.
+    pub(crate) questions: Questions,
     pub(crate) seed: u64,
     pub(crate) shutdown: Shutdown,
     pub(crate) drain_max: Duration,
@@ -77,6 +80,7 @@ pub(crate) fn start<A: MetricsApi>(
         bytes_max: config.spool_bytes_max,
     });
     let spool = spool.filter(|spool| spool.bytes_max > 0);
+    let (of_sink, asked_sink) = barrier();
     let sink = MetricsSink::new(
         Arc::clone(&world.api),
         Arc::clone(&world.clock),
@@ -84,13 +88,15 @@ pub(crate) fn start<A: MetricsApi>(
         settings,
         Keeper::new(HostFs, spool, Arc::clone(&world.health)),
         random.u64(..),
-    );
+    )
+    .answering(Asked::by(asked_sink));
     let (out, input) = mpsc::channel(TICKS_MAX);
     tokio::spawn(async move {
         let mut shutdown = world.shutdown.clone();
         let opened = std::mem::take(&mut world.opened);
         let teller = Teller::new(&config, &world, out);
         let mut sources = sources::start(&config, &world, opened);
+        let questions = world.questions;
         // Sources and sink belong to this task: if it is aborted, all stop.
         let tell = async move {
             match mode {
@@ -101,7 +107,7 @@ pub(crate) fn start<A: MetricsApi>(
                         sources::end(&mut sources).await;
                         ended.request();
                     };
-                    tokio::join!(teller.follow(sources_ended), end);
+                    tokio::join!(teller.follow(sources_ended, questions, &of_sink), end);
                 }
                 Mode::Once => teller.once().await,
             }

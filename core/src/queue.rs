@@ -95,6 +95,11 @@ impl<T> Receiver<T> {
     pub async fn recv(&mut self) -> Option<Held<T>> {
         self.items.recv().await
     }
+
+    /// The next item if one waits already. A sender may still be about to send another.
+    pub fn try_recv(&mut self) -> Option<Held<T>> {
+        self.items.try_recv().ok()
+    }
 }
 
 /// An item that was received and whose bytes are still booked. Dropping it frees them.

@@ -1,5 +1,6 @@
 //! The whole road on real files, against a CloudWatch Logs that throttles and loses answers.
 
+mod asked;
 mod reload;
 
 use super::*;

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 
 use super::{Intakes, World};
 use crate::aggregate::{Gathered, SeriesGuard, Window};
+use crate::barrier::{Answer, Barrier, Questions};
 use crate::batch::metrics::{MetricBatch, MetricBatcher, Placed, Unfit, fill};
 use crate::config::{MetricsConfig, Shape, resolution_seconds};
 use crate::health::Health;
@@ -100,13 +101,21 @@ impl Teller {
         teller
     }
 
-    /// Tells until the shutdown.
-    pub(super) async fn follow(mut self, mut shutdown: Shutdown) {
+    /// Tells until the shutdown, and everything at once when it is asked to. The sink answers then.
+    pub(super) async fn follow(
+        mut self,
+        mut shutdown: Shutdown,
+        mut questions: Questions,
+        sink: &Barrier,
+    ) {
         self.scrapers.prime().await;
         let lead = LEAD_MAX.min(self.tick / 2);
         let mut ticker = Ticker::new(Arc::clone(&self.clock), self.tick, lead);
         loop {
             tokio::select! {
+                // A tick that is due comes first, so that each sample has the time of its own
+                // interval.
+                biased;
                 due = ticker.tick() => {
                     if due.missed > 0 {
                         self.health.problems.add("ticks_missed", due.missed);
@@ -115,6 +124,7 @@ impl Teller {
                     self.tell(due.time).await;
                 }
                 Ok(()) = self.host.changed() => self.resolve_dimensions(),
+                Some(answer) = questions.recv() => self.hand_over(answer, sink).await,
                 () = shutdown.requested() => break,
             }
         }
@@ -126,6 +136,20 @@ impl Teller {
             self.place(Feed::Host(family), now, 60, samples);
         }
         self.flush().await;
+    }
+
+    /// Tells everything that is held, also of intervals that are not over. What comes later for
+    /// the same interval is told as another datum of the same time: CloudWatch adds up the sums and
+    /// the counts of samples of all datums of a period and takes the least and the greatest of
+    /// them, so every statistic becomes what one datum would have given. Source: CloudWatch user
+    /// guide, "Publishing statistic sets". Only a count that is told as one number becomes two
+    /// samples, of which the sum is right.
+    async fn hand_over(&mut self, answer: Answer, sink: &Barrier) {
+        let now = self.clock.now();
+        self.fold_ended(now, true);
+        self.take_intakes(now, true);
+        self.flush().await;
+        sink.pass_on(answer).await;
     }
 
     /// Tells once.

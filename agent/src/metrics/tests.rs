@@ -11,6 +11,7 @@ use plimsoll_core::shutdown::channel;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::barrier::Barrier;
 use crate::config::Config;
 
 mod fleet;
@@ -81,6 +82,7 @@ struct Bench {
     trigger: plimsoll_core::shutdown::Trigger,
     road: JoinHandle<()>,
     intakes: Intakes,
+    barrier: Barrier,
     root: tempfile::TempDir,
 }
 
@@ -99,6 +101,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
     });
     let (trigger, shutdown) = channel();
     let intakes = Intakes::default();
+    let (barrier, questions) = barrier();
     let world = World {
         api: Arc::new(api.clone()),
         root: HostRoot::at(root.path()),
@@ -108,6 +111,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         intakes: intakes.clone(),
         spool: None,
         opened: Opened::default(),
+        questions,
         seed: 7,
         shutdown,
         drain_max: Duration::from_secs(5),
@@ -118,6 +122,7 @@ fn bench(text: &str, mode: Mode) -> Bench {
         health,
         host,
         intakes,
+        barrier,
         trigger,
         root,
     }
@@ -133,6 +138,40 @@ fn dimensions(datum: &Datum) -> String {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     written.join(",")
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_asked_unfinished_windows_are_told_and_what_comes_later_adds_up_with_them() {
+    use crate::aggregate::{How, SeriesKey};
+    use crate::sample::{Feed, GivenMetric, Labels};
+    let text = "[metrics]\nscrapers = [\"load\"]\ndimensions = [[\"Host\"]]\n";
+    let bench = bench(text, Mode::Follow);
+    let add = |after: u64| {
+        let mut windows = bench.intakes.of(Feed::Statsd).unwrap().hold();
+        let window = windows.window(EPOCH + Duration::from_secs(after));
+        let slot = window.slot(SeriesKey {
+            metric: GivenMetric::new("orders", plimsoll_core::catalog::Unit::None).into(),
+            labels: Labels::one("shop", &Arc::from("a")),
+            how: How::Sum,
+        });
+        window.add(slot, 2.0, 1.0);
+    };
+    add(0);
+    sleep(Duration::from_secs(10)).await;
+    let begun = Instant::now();
+    bench.barrier.clone().settled().await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nothing is held back");
+    assert_eq!(find(&bench.api.datums(), "orders").len(), 1);
+    add(11);
+    sleep(Duration::from_secs(70)).await;
+    let datums = bench.api.datums();
+    let told: Vec<(i64, f64)> = find(&datums, "orders")
+        .iter()
+        .map(|datum| ((datum.time.0 - EPOCH.0) / 1000, datum.value.sum()))
+        .collect();
+    assert_eq!(told, [(-7, 2.0), (-7, 2.0)]);
+    bench.trigger.request();
+    bench.road.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 //! ends when its input has ended and everything is settled. It only hears that the end is near, and
 //! then holds nothing back.
 
+mod asked;
 mod create;
 mod open;
 mod pace;
@@ -27,8 +28,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::barrier::{Answer, Questions};
 use crate::config::LogsConfig;
 use crate::record::{Chunk, Stream};
+use asked::Asked;
 pub(crate) use create::Creator;
 use open::OpenBatches;
 use pace::Pace;
@@ -71,6 +74,9 @@ pub(crate) struct Sink<A> {
     options: SinkOptions,
     /// Tells when batches may wait another time or more calls may run.
     configs: Option<watch::Receiver<LogsConfig>>,
+    /// Where is asked whether all that came is settled.
+    questions: Option<Questions>,
+    asked: Asked,
     begun: Instant,
     open: OpenBatches,
     waiting: Waiting,
@@ -95,6 +101,8 @@ impl<A: LogsApi> Sink<A> {
             putter: Arc::new(putter),
             options,
             configs: None,
+            questions: None,
+            asked: Asked::default(),
             begun: Instant::now(),
             open: OpenBatches::default(),
             waiting: Waiting::default(),
@@ -113,6 +121,12 @@ impl<A: LogsApi> Sink<A> {
     /// The same, and listens to changes of its configuration.
     pub(crate) fn listening(mut self, configs: watch::Receiver<LogsConfig>) -> Self {
         self.configs = Some(configs);
+        self
+    }
+
+    /// The same, and answers these questions once all that was sent to it before is settled.
+    pub(crate) fn answering(mut self, questions: Questions) -> Self {
+        self.questions = Some(questions);
         self
     }
 
@@ -139,10 +153,9 @@ impl<A: LogsApi> Sink<A> {
                     self.take(&Arc::new(chunk));
                 } else {
                     ended = true;
-                    while let Some(stream) = self.open.first() {
-                        self.seal(stream);
-                    }
+                    self.seal_all();
                 },
+                Some(answer) = heard(&mut self.questions) => self.ask(&mut input, answer),
                 () = hurry.asked(), if !hurried => {
                     hurried = true;
                     self.open.hurry(Instant::now());
@@ -154,6 +167,25 @@ impl<A: LogsApi> Sink<A> {
                 }
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
+        }
+    }
+
+    /// Holds nothing back of what was sent here, and answers when all of it is settled. What comes
+    /// later is not waited for.
+    fn ask(&mut self, input: &mut Receiver<Chunk>, answer: Answer) {
+        // Room in the queue comes only from what is settled, so this ends.
+        while let Some(chunk) = input.try_recv() {
+            self.take(&Arc::new(chunk));
+        }
+        self.seal_all();
+        let running = self.running.keys().copied();
+        let on_their_way = self.waiting.numbers().chain(running).collect();
+        self.asked.ask(on_their_way, answer);
+    }
+
+    fn seal_all(&mut self) {
+        while let Some(stream) = self.open.first() {
+            self.seal(stream);
         }
     }
 
@@ -254,6 +286,7 @@ impl<A: LogsApi> Sink<A> {
         match outcome {
             Outcome::Settled(work) => {
                 self.running.remove(&work.number);
+                self.asked.settled(work.number);
                 self.unsettled_bytes -= work.batch.billed_bytes();
                 let stream = work.batch.stream();
                 self.waiting.unblock(stream.number);
@@ -275,8 +308,10 @@ impl<A: LogsApi> Sink<A> {
                 self.waiting.unblock(work.batch.stream().number);
                 for batch in halves.into_iter().rev() {
                     self.numbers += 1;
+                    self.asked.split(work.number, self.numbers);
                     self.waiting.push_first(work.half(self.numbers, batch));
                 }
+                self.asked.settled(work.number);
             }
             Outcome::Failed(work, error) => self.retry(work, &error),
             Outcome::Unkept(work, error) => self.keep_again(work, &error),
@@ -370,6 +405,11 @@ async fn changed(configs: &mut Option<watch::Receiver<LogsConfig>>) -> (Duration
         return (config.flush_interval, config.puts_in_flight_max);
     }
     std::future::pending().await
+}
+
+/// The next question; none where nobody asks.
+async fn heard(questions: &mut Option<Questions>) -> Option<Answer> {
+    questions.as_mut()?.recv().await
 }
 
 fn tell(passing: bool, stream: &Stream, error: &Error) {

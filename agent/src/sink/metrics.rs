@@ -27,6 +27,7 @@ use plimsoll_core::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::barrier::Asked;
 use crate::batch::metrics::MetricBatch;
 use crate::config::WhenUnknown;
 use crate::health::Health;
@@ -41,6 +42,8 @@ const DENIED_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause between two calls with what had to wait: hosts that were cut off together do
 /// not catch up in one instant.
 const REPLAY_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// The longest back-off while somebody waits until all is sent: soon the instance may be gone.
+const ASKED_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long to leave the spool alone that cannot be read or written.
 const SPOOL_PAUSE: Duration = Duration::from_mins(1);
 /// Refused calls without a success between them before the rest of a call is given up. A single
@@ -82,6 +85,8 @@ pub(crate) struct MetricsSink<A, F: SpoolFs> {
     not_before: Instant,
     /// The same for what waits on disk.
     replay_not_before: Instant,
+    /// Asks when nothing waits any more.
+    asked: Asked,
 }
 
 /// A call under way.
@@ -110,7 +115,15 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
             rejections_in_a_row: 0,
             not_before: Instant::now(),
             replay_not_before: Instant::now(),
+            asked: Asked::default(),
         }
+    }
+
+    /// The same, and answers once nothing waits any more, neither here nor on disk. Until then
+    /// nothing is held back and no pause is made but after failures.
+    pub(crate) fn answering(mut self, asked: Asked) -> Self {
+        self.asked = asked;
+        self
     }
 
     /// Runs until `input` ends and what waits is sent or kept, or the time to drain is over.
@@ -119,6 +132,9 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
         self.keeper.open().await;
         let mut put: Option<Put> = None;
         loop {
+            if put.is_none() && self.has_nothing() {
+                self.asked.answer();
+            }
             if put.is_none() && self.due().is_some_and(|due| Instant::now() >= due) {
                 put = self.next(true).await;
             }
@@ -129,19 +145,31 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
                     None => break,
                 },
                 answer = landed(&mut put) => self.settle(answer).await,
+                () = self.asked.heard() => {
+                    while let Ok(batches) = input.try_recv() {
+                        self.accept(batches).await;
+                    }
+                    self.not_before = Instant::now();
+                    self.replay_not_before = Instant::now();
+                }
                 () = sleep_until(due.unwrap_or(self.not_before)), if due.is_some() => {}
             }
         }
         self.drain(put).await;
     }
 
+    /// Whether nothing waits for a call.
+    fn has_nothing(&self) -> bool {
+        self.queue.is_empty() && self.under_way.is_none() && !self.keeper.has_waiting()
+    }
+
     /// When the next call may begin; `None` while there is nothing to send.
-    fn due(&self) -> Option<Instant> {
+    fn due(&mut self) -> Option<Instant> {
         if !self.queue.is_empty() {
             return Some(self.not_before);
         }
         // What waits on disk does not test whether CloudWatch is there before anything fresh did.
-        let may_replay = self.reached || self.failures > 0;
+        let may_replay = self.reached || self.failures > 0 || self.asked.is_open();
         let replays = may_replay && self.keeper.has_waiting();
         replays.then(|| self.not_before.max(self.replay_not_before))
     }
@@ -189,7 +217,7 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
     }
 
     async fn accept(&mut self, batches: Vec<MetricBatch>) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !self.asked.is_open() {
             self.not_before = self.not_before.max(Instant::now() + self.settings.spread);
         }
         let mut fresh: Vec<Waiting> = batches.into_iter().map(Waiting::fresh).collect();
@@ -302,7 +330,11 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
             self.reached = true;
             self.failures = 0;
             self.rejections_in_a_row = 0;
-            let pause = REPLAY_PAUSE_MAX.mul_f64(self.random.f64());
+            let pause = if self.asked.is_open() {
+                Duration::ZERO
+            } else {
+                REPLAY_PAUSE_MAX.mul_f64(self.random.f64())
+            };
             self.replay_not_before = self.replay_not_before.max(Instant::now() + pause);
             return;
         };
@@ -322,6 +354,9 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
     /// Waits before the next call: what the service asked for, the back-off, or `least`.
     fn pause(&mut self, error: &Error, least: Duration) {
         let mut wait = self.settings.backoff.delay(self.failures, &mut self.random);
+        if self.asked.is_open() {
+            wait = wait.min(ASKED_PAUSE_MAX);
+        }
         if let Error::Throttled { retry_after, .. } = error {
             self.health.throttles.add(1);
             wait = wait.max(retry_after.unwrap_or_default());

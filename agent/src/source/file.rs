@@ -28,6 +28,7 @@ use reader::Round;
 pub(crate) use reader::{ROUND_BYTES, Reader, Timing, descriptor_budget};
 use watch::Watch;
 
+use crate::barrier::Asked;
 use crate::checkpoint::Committer;
 use crate::config::LogsConfig;
 use crate::fs::LogFs;
@@ -44,6 +45,8 @@ pub(crate) struct Source<F: LogFs> {
     pub(crate) committer: Committer,
     /// Tells when to stop.
     pub(crate) shutdown: Shutdown,
+    /// Asks when everything is read that is there.
+    pub(crate) asked: Asked,
     /// Tells when other files are wanted.
     pub(crate) configs: tokio::sync::watch::Receiver<LogsConfig>,
     /// See [`Timing::gap`].
@@ -64,6 +67,7 @@ impl<F: LogFs> Source<F> {
             queue,
             committer,
             mut shutdown,
+            mut asked,
             mut configs,
             timing,
             once,
@@ -81,6 +85,9 @@ impl<F: LogFs> Source<F> {
                 let config = configs.borrow_and_update().clone();
                 reader.retarget(config, Instant::now());
             }
+            if asked.take_new() {
+                reader.ask(Instant::now());
+            }
             let begun = Instant::now();
             let Some((back, round)) = in_background(reader, begun).await else {
                 return 0;
@@ -89,29 +96,26 @@ impl<F: LogFs> Source<F> {
             if round.opened {
                 committer.commit().await;
             }
-            let Round {
-                chunks,
-                more,
-                drained,
-                wake,
-                ..
-            } = round;
-            for chunk in chunks {
+            for chunk in round.chunks {
                 let bytes = chunk.booked_bytes();
                 left = left.map(|left: usize| left.saturating_sub(bytes));
                 if queue.send(chunk, bytes).await.is_err() {
                     return reader.followed();
                 }
             }
-            let ends = left.is_some_and(|left| left == 0 || !more) || (once && drained);
+            if reader.has_read_all() {
+                asked.answer();
+            }
+            let ends = left.is_some_and(|left| left == 0 || !round.more) || (once && round.drained);
             if ends {
                 return reader.followed();
             }
-            if !more {
+            if !round.more {
                 tokio::select! {
                     () = shutdown.requested(), if left.is_none() => {}
+                    () = asked.heard() => {}
                     () = hinted(hints.as_ref()) => sleep_until(begun + timing.gap).await,
-                    () = sleep_until(wake) => {}
+                    () = sleep_until(round.wake) => {}
                     Ok(()) = configs.changed() => configs.mark_changed(),
                 }
             }

@@ -26,6 +26,7 @@ use journal::Journals;
 pub(crate) use reader::{Parts, ROUND_BYTES};
 use reader::{Reader, Round};
 
+use crate::barrier::Asked;
 use crate::checkpoint::Committer;
 use crate::record::Chunk;
 use crate::source::file::hinted;
@@ -87,6 +88,8 @@ pub(crate) struct Source<R: Rounds> {
     pub(crate) committer: Committer,
     /// Tells when to stop.
     pub(crate) shutdown: Shutdown,
+    /// Asks when everything is read that is there.
+    pub(crate) asked: Asked,
     /// The shortest time between two rounds unless there is more to read: hints that arrive
     /// meanwhile are taken together.
     pub(crate) gap: Duration,
@@ -100,8 +103,11 @@ impl<R: Rounds> Source<R> {
     /// Reads until a shutdown is asked for, or, once, until the end. What was written before the
     /// shutdown is still read, within `last_bytes_max`; the rest waits in the journal.
     pub(crate) async fn run(mut self) {
-        let mut left = None;
+        let (mut left, mut goal) = (None, Goal::None);
         loop {
+            if self.asked.take_new() {
+                goal = Goal::Unknown;
+            }
             if left.is_none() && self.shutdown.is_requested() {
                 left = Some(self.last_bytes_max);
             }
@@ -113,6 +119,7 @@ impl<R: Rounds> Source<R> {
             if round.opened {
                 self.committer.commit().await;
             }
+            goal = goal.known(round.end_us);
             for chunk in round.chunks {
                 let bytes = chunk.booked_bytes();
                 left = left.map(|left: usize| left.saturating_sub(bytes));
@@ -120,17 +127,47 @@ impl<R: Rounds> Source<R> {
                     return;
                 }
             }
+            if goal.is_reached(round.read_to_us) {
+                goal = Goal::None;
+                self.asked.answer();
+            }
             if left == Some(0) || (!round.more && (left.is_some() || self.once)) {
                 return;
             }
             if !round.more {
                 tokio::select! {
                     () = self.shutdown.requested(), if left.is_none() => {}
+                    () = self.asked.heard() => {}
                     () = hinted(round.hints.as_ref()) => sleep_until(begun + self.gap).await,
                     () = sleep_until(round.wake) => {}
                 }
             }
         }
+    }
+}
+
+/// Up to where must be read before somebody is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    /// Nobody asks.
+    None,
+    /// Where the journal ends is not known yet, as while it cannot be read.
+    Unknown,
+    /// Beyond everything that was received at this time, in microseconds since the epoch.
+    Beyond(u64),
+}
+
+impl Goal {
+    /// The same once the end of the journal is known.
+    fn known(self, end_us: Option<u64>) -> Self {
+        match (self, end_us) {
+            (Self::Unknown, Some(end_us)) => Self::Beyond(end_us),
+            _ => self,
+        }
+    }
+
+    fn is_reached(self, read_to_us: u64) -> bool {
+        matches!(self, Self::Beyond(end_us) if read_to_us > end_us)
     }
 }
 

@@ -81,6 +81,7 @@ async fn run(hosts: usize) -> Arc<Watched> {
             intakes: Intakes::default(),
             spool: None,
             opened: Opened::default(),
+            questions: barrier().1,
             seed: random.u64(..),
             shutdown: shutdown.clone(),
             drain_max: Duration::from_secs(5),

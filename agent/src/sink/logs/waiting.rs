@@ -52,6 +52,13 @@ impl Waiting {
         !self.again.is_empty() || !self.turns.is_empty()
     }
 
+    /// The numbers of all batches that wait.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        let lanes = self.lanes.values().flat_map(|lane| &lane.works);
+        let waiting = lanes.chain(self.delayed.values()).chain(&self.again);
+        waiting.map(|work| work.number)
+    }
+
     /// Whether another batch of a stream could not leave now: its last call failed, or others wait
     /// before it.
     pub(crate) fn holds_up(&self, stream: u64) -> bool {

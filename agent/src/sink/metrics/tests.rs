@@ -7,12 +7,14 @@ use plimsoll_core::clock::{ManualClock, UnixMillis};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::barrier::{Barrier, barrier};
 use crate::fs::HostFs;
 
 const START: UnixMillis = UnixMillis(1_795_524_360_000);
 const MINUTE: Duration = Duration::from_mins(1);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+mod asked;
 mod model;
 mod outage;
 
@@ -21,6 +23,7 @@ struct Bench {
     health: Arc<Health>,
     input: mpsc::Sender<Vec<MetricBatch>>,
     sink: JoinHandle<()>,
+    barrier: Barrier,
 }
 
 fn settings(waiting_datums_max: usize) -> SinkSettings {
@@ -40,12 +43,15 @@ fn bench_on<A: MetricsApi>(api: A, fake: FakeMetrics, waiting_datums_max: usize)
     let keeper = Keeper::new(HostFs, None, Arc::clone(&health));
     let (settings, counted) = (settings(waiting_datums_max), Arc::clone(&health));
     let sink = MetricsSink::new(Arc::new(api), clock, counted, settings, keeper, 7);
+    let (barrier, questions) = barrier();
+    let sink = sink.answering(Asked::by(questions));
     let (input, receiver) = mpsc::channel(2);
     Bench {
         api: fake,
         health,
         input,
         sink: tokio::spawn(sink.run(receiver)),
+        barrier,
     }
 }
 

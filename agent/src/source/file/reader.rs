@@ -5,6 +5,7 @@
 //! caller waits; so the runtime never waits for a disk, and no thread exists per file.
 
 mod archives;
+mod asked;
 mod copies;
 mod descriptors;
 mod due;
@@ -25,6 +26,7 @@ use plimsoll_core::clock::{Clock, UnixMillis};
 use tokio::time::Instant;
 
 use archives::Archives;
+use asked::Asked;
 use due::Due;
 pub(crate) use due::Rate;
 
@@ -103,6 +105,8 @@ pub(crate) struct Reader<F: LogFs> {
     buffers: Arc<Buffers>,
     watch: Option<Watch>,
     archives: Archives<F>,
+    /// Whether somebody waits until all is read that was there.
+    asked: Asked,
     scans: u64,
     scan_due: Instant,
     sweep_due: Instant,
@@ -176,6 +180,7 @@ impl<F: LogFs> Reader<F> {
             buffers: Arc::new(Buffers::new(BUFFER_BYTES, SPARE_BUFFERS_MAX)),
             watch,
             archives: Archives::default(),
+            asked: Asked::default(),
             scans: 0,
             scan_due: now,
             sweep_due: now,
@@ -234,6 +239,7 @@ impl<F: LogFs> Reader<F> {
         }
         self.take_due(now);
         self.search_archives(now);
+        self.note_ends(now);
         self.tell_time();
         let mut chunks = Vec::new();
         let (mut read, mut passed) = (0, 0);

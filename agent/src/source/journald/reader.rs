@@ -65,6 +65,8 @@ pub(crate) struct Reader<J: Journals> {
     told: Option<&'static str>,
     /// Whether positions were set that the disk may not know yet.
     opened: bool,
+    /// See [`Round::end_us`].
+    end_us: Option<u64>,
 }
 
 /// What a round came to.
@@ -76,6 +78,11 @@ pub(crate) struct Round {
     pub(crate) more: bool,
     /// When to look again if no hint comes.
     pub(crate) wake: Instant,
+    /// When the newest entry was received as the round began, in microseconds since the epoch; zero
+    /// if there is none, `None` while the journal cannot be read.
+    pub(crate) end_us: Option<u64>,
+    /// Up to where every target was read: everything before it, and all at the end of the journal.
+    pub(crate) read_to_us: u64,
     /// What becomes readable when there are hints.
     pub(crate) hints: Option<Arc<OwnedFd>>,
     /// Targets begin that had no position. It must be committed before they are read: a crash
@@ -113,12 +120,14 @@ impl<J: Journals> Reader<J> {
             retry: now,
             told: None,
             opened: false,
+            end_us: None,
         }
     }
 
     /// One round.
     pub(crate) fn round(&mut self, now: Instant) -> Round {
         let mut chunks = Vec::new();
+        self.end_us = None;
         let read = if self.all.is_none() && now < self.retry {
             Ok(None)
         } else {
@@ -136,6 +145,8 @@ impl<J: Journals> Reader<J> {
             more: self.targets.iter().any(|target| {
                 target.journal.is_some() && !target.at_end && !is_stuck(&target.stream)
             }),
+            end_us: self.end_us,
+            read_to_us: self.read_to_us(),
             chunks,
             wake,
             hints: self.hints.clone(),
@@ -160,6 +171,7 @@ impl<J: Journals> Reader<J> {
             all.files_changed().map_err(failed)?;
         }
         let end = self.end().map_err(failed)?;
+        self.end_us = Some(end.as_ref().map_or(0, |end| end.realtime_us));
         let mut wake = now + SWEEP_INTERVAL;
         let mut bytes = 0;
         for _ in 0..self.targets.len() {
@@ -186,6 +198,17 @@ impl<J: Journals> Reader<J> {
             }
         }
         Ok(Some(wake))
+    }
+
+    /// See [`Round::read_to_us`].
+    fn read_to_us(&self) -> u64 {
+        let reached = self.targets.iter().map(|target| {
+            if target.journal.is_some() && target.at_end {
+                return u64::MAX;
+            }
+            target.last.as_ref().map_or(0, |last| last.realtime_us)
+        });
+        reached.min().unwrap_or(u64::MAX)
     }
 
     /// The newest entry.

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use plimsoll_aws::testing::{denied, unreachable};
 use proptest::prelude::*;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::spool::faulty::Shaky;
@@ -69,6 +69,7 @@ struct Storm {
     directory: tempfile::TempDir,
     input: mpsc::Sender<Vec<MetricBatch>>,
     sink: JoinHandle<()>,
+    barrier: Barrier,
 }
 
 impl Storm {
@@ -79,7 +80,7 @@ impl Storm {
         };
         let (health, disk) = (Arc::new(Health::default()), Shaky::default());
         let directory = tempfile::tempdir().unwrap();
-        let (input, sink) = start(&api, &health, &disk, directory.path());
+        let (input, sink, barrier) = start(&api, &health, &disk, directory.path());
         Self {
             api,
             health,
@@ -87,6 +88,7 @@ impl Storm {
             directory,
             input,
             sink,
+            barrier,
         }
     }
 
@@ -97,7 +99,8 @@ impl Storm {
         // The file system still does what it was asked for.
         drop((&mut self.sink).await);
         sleep(Duration::from_millis(1)).await;
-        (self.input, self.sink) = start(&self.api, &self.health, &self.disk, self.directory.path());
+        (self.input, self.sink, self.barrier) =
+            start(&self.api, &self.health, &self.disk, self.directory.path());
     }
 
     fn turn(&self, weather: Weather) {
@@ -110,7 +113,7 @@ fn start(
     health: &Arc<Health>,
     disk: &Shaky,
     directory: &Path,
-) -> (mpsc::Sender<Vec<MetricBatch>>, JoinHandle<()>) {
+) -> (mpsc::Sender<Vec<MetricBatch>>, JoinHandle<()>, Barrier) {
     let spool = SpoolSettings {
         directory: directory.to_owned(),
         bytes_max: 1024 * 1024,
@@ -120,7 +123,9 @@ fn start(
     let (api, health) = (Arc::new(api.clone()), Arc::clone(health));
     let sink = MetricsSink::new(api, clock, health, settings(100_000), keeper, 7);
     let (input, receiver) = mpsc::channel(2);
-    (input, tokio::spawn(sink.run(receiver)))
+    let (barrier, questions) = barrier();
+    let sink = sink.answering(Asked::by(questions));
+    (input, tokio::spawn(sink.run(receiver)), barrier)
 }
 
 /// Three gauges and two counts, each told apart by minute and value.
@@ -150,6 +155,13 @@ async fn storm(seed: u64, kills: bool) -> (Storm, Vec<u32>) {
             storm.disk.set_full(random.bool());
         }
         storm.input.send(tick(minute)).await.unwrap();
+        if random.u8(..15) == 0 {
+            // Some wait for the answer, some give up before.
+            tokio::spawn(timeout(
+                TICK * random.u32(1..60),
+                storm.barrier.clone().settled(),
+            ));
+        }
         sleep(TICK).await;
     }
     storm.turn(Weather::Fair);

@@ -28,16 +28,19 @@ fn spooling<A: MetricsApi>(
     };
     let counted = Arc::clone(&health);
     let sink = MetricsSink::new(Arc::new(api), clock, counted, settings, keeper, 7);
+    let (barrier, questions) = barrier();
+    let sink = sink.answering(Asked::by(questions));
     let (input, receiver) = mpsc::channel(2);
     Bench {
         api: fake.clone(),
         health,
         input,
         sink: tokio::spawn(sink.run(receiver)),
+        barrier,
     }
 }
 
-fn by_kind(fake: &FakeMetrics, directory: &Path) -> Bench {
+pub(super) fn by_kind(fake: &FakeMetrics, directory: &Path) -> Bench {
     let disk = Shaky::default();
     spooling(fake.clone(), fake, directory, WhenUnknown::ByKind, &disk)
 }

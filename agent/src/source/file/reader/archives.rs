@@ -63,6 +63,11 @@ impl<F: LogFs> Archives<F> {
         !self.searches.is_empty()
     }
 
+    /// Whether a file is read on from an archive.
+    pub(super) fn is_reading(&self, id: FileId) -> bool {
+        self.reading.iter().any(|reading| reading.id == id)
+    }
+
     /// Leaves what is not found to the next start of the agent.
     pub(super) fn stop_searching(&mut self) {
         self.searches.clear();

@@ -347,6 +347,7 @@ impl<F: LogFs> Reader<F> {
         self.open.insert(tail.id);
         self.tails.insert(tail.id, tail);
         self.queue(place.id);
+        self.note_end_of(place.id);
         self.keep_within_budget();
     }
 

@@ -139,6 +139,7 @@ impl<F: LogFs> Reader<F> {
             self.hand_over(id, &tail, before, copy, now);
         }
         self.tails.insert(new, tail);
+        self.note_end_of(new);
         self.queue(new);
         self.look_for_passed(new, head, written, now);
     }

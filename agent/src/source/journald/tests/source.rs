@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::super::{Rounds, Source, Thread};
 use super::*;
+use crate::barrier::{Asked, Barrier, barrier};
 use crate::checkpoint::{Committer, Store};
 use crate::config::Persistence;
 use crate::fs::HostFs;
@@ -17,7 +18,8 @@ fn start<R: Rounds + 'static>(
     ledger: &Arc<Ledger>,
     directory: &tempfile::TempDir,
     bytes: u32,
-) -> (JoinHandle<()>, Receiver<Chunk>, Trigger) {
+) -> (JoinHandle<()>, Receiver<Chunk>, Trigger, Barrier) {
+    let (barrier, questions) = barrier();
     let persistence = Persistence::Directory(directory.path().to_owned());
     let (store, _) = Store::open(HostFs, &persistence).unwrap();
     let (queue, receiver) = bounded(bytes);
@@ -27,11 +29,12 @@ fn start<R: Rounds + 'static>(
         queue,
         committer: Committer::new(Arc::clone(ledger), store, Arc::default()),
         shutdown,
+        asked: Asked::by(questions),
         gap: Duration::from_millis(100),
         once: false,
         last_bytes_max: usize::MAX,
     };
-    (tokio::spawn(source.run()), receiver, trigger)
+    (tokio::spawn(source.run()), receiver, trigger, barrier)
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +42,8 @@ async fn nothing_is_read_while_the_queue_is_full_and_what_was_written_before_the
     let directory = tempfile::tempdir().unwrap();
     let agent = Agent::new(target(StartPosition::Beginning));
     (0..20_000).for_each(|number| agent.log(&format!("{number:05}")));
-    let (task, mut receiver, trigger) = start(agent.reader, &agent.ledger, &directory, 1 << 17);
+    let (task, mut receiver, trigger, _barrier) =
+        start(agent.reader, &agent.ledger, &directory, 1 << 17);
     sleep(MINUTE).await;
     let reads = agent.journals.state().reads;
     assert!((4000..=3 * 4096).contains(&reads), "{reads}");
@@ -59,9 +63,39 @@ async fn one_thread_makes_the_rounds_and_ends_with_the_source() {
     agent.log("one");
     let parts = parts(&agent.journals, &agent.target, &agent.ledger, &agent.health);
     let thread = Thread::start(parts).unwrap();
-    let (task, mut receiver, trigger) = start(thread, &agent.ledger, &directory, 1 << 17);
+    let (task, mut receiver, trigger, _barrier) = start(thread, &agent.ledger, &directory, 1 << 17);
     assert_eq!(receiver.recv().await.unwrap().line(0), b"one");
     trigger.request();
     assert!(receiver.recv().await.is_none());
     task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_when_the_journal_is_read_to_the_end_that_it_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let agent = Agent::new(target(StartPosition::Beginning));
+    (0..20_000).for_each(|number| agent.log(&format!("{number:05}")));
+    let (_task, mut receiver, _trigger, barrier) =
+        start(agent.reader, &agent.ledger, &directory, 1 << 17);
+    let mut asked = Box::pin(barrier.settled());
+    let early = tokio::time::timeout(MINUTE, &mut asked).await;
+    assert!(early.is_err(), "nobody takes what is read");
+    let (mut arrived, mut number) = (0, 20_000);
+    loop {
+        tokio::select! {
+            () = &mut asked => break,
+            Some(chunk) = receiver.recv() => {
+                arrived += chunk.count();
+                for _ in 0..chunk.count() {
+                    agent.journals.write(&["SYSLOG_IDENTIFIER=app", "MESSAGE=later"]);
+                    number += 1;
+                }
+            }
+        }
+    }
+    while let Some(chunk) = receiver.try_recv() {
+        arrived += chunk.count();
+    }
+    assert!(arrived >= 20_000, "{arrived}");
+    assert!(arrived < number, "it did not wait for what came later");
 }
