@@ -10,5 +10,6 @@ mod board;
 pub(crate) mod expression;
 mod gate;
 mod queue;
+pub(crate) mod preset;
 
 pub(crate) use gate::Gate;

@@ -364,4 +364,41 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "A line `user: password` for each user. With `sign` or `encrypt` it must be readable; it is read at the start and when the configuration is read again.";
     "metrics.collectd.types_db", "absolute path or list of up to 10", "`\"/usr/share/collectd/types.db\"`, if it is there",
         "Files that name the data sources of types. Without them a single data source is called `value` and several are numbered from 0. A file that is missing is told, and does not keep the agent from starting.";
+    "signals.interval", "duration, whole seconds, 1s to 60s, of which a minute is a multiple", "`\"10s\"`",
+        "The time between two samples of all signals. It is also what a call is made for: 10 seconds are 259,200 calls a month.";
+    "signals.namespace", "namespace of CloudWatch", "`\"Plimsoll/Signal\"`",
+        "Where signals are told, with the dimension `AutoScalingGroupName` alone. The policies of the group must name the same.";
+    "signals.group", "name of a group", "the tag `aws:autoscaling:groupName` of the instance",
+        "The group that signals are told for. Signals are held until it is known.";
+    "signals.stale_after", "duration, 10s to 15m", "`\"90s\"`",
+        "How long a gauge counts as known after it was told last. Then signals that need it are withheld, never told as zero.";
+    "signals.warm_up", "duration, 0s to 1h", "`\"0s\"`",
+        "What `signal.warm_up` is where a signal has none.";
+    "signals.health.http", "URL", "none",
+        "What must answer for a signal to be told, for signals that have no list of their own: all of a list of tables with one of `http`, `tcp`, `file` and `unit` each. `http` is a plain `http://` URL with an IP address or `localhost`; a status from 200 to 399 is good.";
+    "signals.health.tcp", "IP address and port", "none", "A connection that is taken is good.";
+    "signals.health.file", "absolute path", "none", "A file that exists is good.";
+    "signals.health.unit", "name of a unit of systemd", "none", "A unit that is active is good.";
+    "signals.health.interval", "duration, 100ms to 60s", "`\"5s\"`", "The time between two questions.";
+    "signals.health.timeout", "duration, 100ms to 60s, at most the interval", "`\"2s\"`", "How long an answer may take.";
+    "signals.health.failures", "whole number, 1 to 100", "`2`", "Bad answers in a row until it counts as not answering; one good answer ends that.";
+    "signal.name", "up to 255 printable characters of ASCII", "required",
+        "The name of the metric. Each `[[signal]]` needs its own.";
+    "signal.expression", "expression", "required, or `preset`",
+        "What is told: numbers, `+ - * /`, parentheses, metrics by name (others than letters, digits and `_` in double quotes, a feed in front: `statsd:x`, labels: `disk_used_percent{path=\"/\"}`), their statistics `avg sum minimum maximum count rate p50…p99.9`, the functions `max min clamp abs default`, and `signal(\"name\")`. A metric that is not known, a division by zero or a result that is no number withholds the signal.";
+    "signal.preset", "`saturation`, `pressure`, `requests_per_second` or `latency_p99`", "none",
+        "A named expression instead. `saturation` is the fullest of processors (at 80 %), memory (90 %) and stalls of processors (60 %), memory (20 %) and disks (40 %), as percent of that; `pressure` the largest stall; the others come from access logs.";
+    "signal.unit", "unit of CloudWatch", "that of the preset, else `None`", "The unit of the metric.";
+    "signal.target", "number", "none",
+        "The value at which the group is as large as it should be. Only advice: nothing in the agent acts on it.";
+    "signal.warm_up", "duration, 0s to 1h", "`signals.warm_up`",
+        "How long the signal is withheld after the agent started, and after each time that its application has begun to answer.";
+    "signal.health.http", "URL", "none",
+        "As `signals.health`, for this signal instead; an empty list asks nobody. `http` is a plain `http://` URL with an IP address or `localhost`; a status from 200 to 399 is good.";
+    "signal.health.tcp", "IP address and port", "none", "A connection that is taken is good.";
+    "signal.health.file", "absolute path", "none", "A file that exists is good.";
+    "signal.health.unit", "name of a unit of systemd", "none", "A unit that is active is good.";
+    "signal.health.interval", "duration, 100ms to 60s", "`\"5s\"`", "The time between two questions.";
+    "signal.health.timeout", "duration, 100ms to 60s, at most the interval", "`\"2s\"`", "How long an answer may take.";
+    "signal.health.failures", "whole number, 1 to 100", "`2`", "Bad answers in a row until it counts as not answering; one good answer ends that.";
 };

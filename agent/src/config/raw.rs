@@ -57,9 +57,11 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
         let logs = logs::read(root, &mut checks);
         let measures = logs.as_ref().is_some_and(LogsTemplate::has_metrics);
         let metrics = metrics::read(root, measures);
-        let signals = signal::read(root);
+        let signals = signal::read(root, metrics.as_ref(), logs.as_ref());
         let lifecycle = lifecycle::read(root);
-        if logs.is_none() && metrics.is_none() && root.keys().all(|key| key != "logs") {
+        let told = ["logs", "signal"];
+        let nothing = logs.is_none() && metrics.is_none();
+        if nothing && root.keys().all(|key| !told.contains(&key)) {
             root.report_missing(
                 "logs",
                 "expected at least one [[logs.file]] or one of metrics.scrapers: \

@@ -228,7 +228,7 @@ const COMMON: [&str; 5] = [
 ];
 
 /// Tables with a strange key in each.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 21] = [
     ("", "zzz = 1\n"),
     ("agent", "[agent]\nzzz = 1\n"),
     ("aws", "[aws]\nzzz = 1\n"),
@@ -267,6 +267,10 @@ const TABLES: [(&str, &str); 17] = [
         "[[metrics.prometheus]]\n[metrics.prometheus.labels]\nzzz = 1\n",
     ),
     ("metrics.otlp.labels", "[metrics.otlp.labels]\nzzz = 1\n"),
+    ("signals", "[signals]\nzzz = 1\n"),
+    ("signals.health", "[[signals.health]]\nzzz = 1\n"),
+    ("signal", "[[signal]]\nzzz = 1\n"),
+    ("signal.health", "[[signal]]\n[[signal.health]]\nzzz = 1\n"),
 ];
 
 /// The keys that the reader asked for in each table, told by its own complaint about a strange one.

@@ -84,6 +84,11 @@ impl AccessLog {
         }
     }
 
+    /// What its metrics are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.metrics.iter().map(|(metric, _)| &*metric.name)
+    }
+
     /// Measures a line; whether it is one of the format.
     pub(super) fn measure(&self, line: &Line<'_>, measured: &mut Measured) -> bool {
         let Some(access) = self.format.read(line.text) else {
