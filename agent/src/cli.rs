@@ -1,4 +1,4 @@
-//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | ctl | version`.
+//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
 //! as with the program whose place it takes.
@@ -7,6 +7,7 @@ mod ctl;
 mod dlq;
 mod migrate;
 mod positions;
+mod signal;
 
 pub(crate) use ctl::DIRECTORY as CTL_DIRECTORY;
 
@@ -58,6 +59,8 @@ enum Command {
     Dlq(dlq::DlqArgs),
     /// How far each file has been delivered, and how to set it.
     Positions(positions::PositionsArgs),
+    /// The signals for Auto Scaling: what they are made of and cost.
+    Signal(signal::SignalArgs),
     /// Do what amazon-cloudwatch-agent-ctl does, with the same flags.
     Ctl(ctl::CtlArgs),
     /// Print the version.
@@ -147,6 +150,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),
+        Command::Signal(args) => signal::run(&args),
         Command::Ctl(args) => ctl::run(&args),
         Command::Version => {
             print(concat!("plimsoll-agent ", env!("CARGO_PKG_VERSION"), "\n"));

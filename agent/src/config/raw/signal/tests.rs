@@ -98,6 +98,13 @@ fn mistakes_are_told_with_their_place_and_what_is_near() {
             one("expression = \"load_1\"\npreset = \"pressure\""),
             "expected one of them",
         ),
+    ];
+    check(&cases);
+}
+
+#[test]
+fn keys_with_a_wrong_value_are_told_with_what_is_allowed() {
+    let cases = [
         (
             one("expression = \"load_1\"\nunit = \"percent\""),
             "did you mean `Percent`?",
@@ -151,11 +158,13 @@ fn mistakes_are_told_with_their_place_and_what_is_near() {
             "found metric \"net_errors\"",
         ),
     ];
+    check(&cases);
+}
+
+fn check(cases: &[(String, &str)]) {
     for (text, told) in cases {
-        let problems = read(&text).unwrap_err();
-        assert!(
-            problems.iter().any(|line| line.contains(told)),
-            "{text}: {problems:#?}"
-        );
+        let problems = read(text).unwrap_err();
+        let is_told = problems.iter().any(|line| line.contains(told));
+        assert!(is_told, "{text}: {problems:#?}");
     }
 }
