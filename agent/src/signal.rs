@@ -9,7 +9,7 @@
 mod board;
 pub(crate) mod expression;
 mod gate;
-mod queue;
 pub(crate) mod preset;
+mod queue;
 
 pub(crate) use gate::Gate;
