@@ -3,8 +3,8 @@
 //! One type for both, so that the roads are compiled once and a dry run takes the same code.
 
 use plimsoll_aws::{
-    Clients, CloudWatch, CloudWatchLogs, Datum, Error, LogBatch, LogGroup, LogsApi, MetricsApi,
-    Refused,
+    Clients, CloudWatch, CloudWatchLogs, Datum, Error, Lifecycle, LifecycleAction, LifecycleResult,
+    LogBatch, LogGroup, LogsApi, MetricsApi, Refused, ScalingApi,
 };
 
 use crate::dry_run::DryRun;
@@ -59,5 +59,32 @@ impl LogsApi for Api {
             Self::Aws { logs, .. } => logs.create_log_stream(group, stream).await,
             Self::DryRun(dry) => dry.create_log_stream(group, stream).await,
         }
+    }
+}
+
+/// The client of EC2 Auto Scaling is not part of this crate's features yet, so every call says that
+/// it was not made. Callers retry within their deadline and tell it.
+impl ScalingApi for Api {
+    async fn complete_lifecycle_action(
+        &self,
+        _: &LifecycleAction,
+        _: LifecycleResult,
+    ) -> Result<Lifecycle, Error> {
+        Err(no_scaling("CompleteLifecycleAction"))
+    }
+
+    async fn record_heartbeat(&self, _: &LifecycleAction) -> Result<Lifecycle, Error> {
+        Err(no_scaling("RecordLifecycleActionHeartbeat"))
+    }
+
+    async fn group_of(&self, _: &str) -> Result<Option<String>, Error> {
+        Err(no_scaling("DescribeTags"))
+    }
+}
+
+fn no_scaling(call: &'static str) -> Error {
+    Error::Unreachable {
+        call,
+        why: "this build has no client of EC2 Auto Scaling".to_owned(),
     }
 }

@@ -43,6 +43,8 @@ pub struct Health {
     pub queue_bytes: Counter,
     /// Age in milliseconds of the oldest line that is not yet accepted; zero when there is none.
     pub oldest_unsent_ms: Counter,
+    /// Notices about the instance's life, by kind.
+    pub lifecycle_notices: Tally,
     /// Inputs that were not as they should be, by reason.
     pub problems: Tally,
 }

@@ -136,8 +136,11 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let (metrics_stop, metrics_shutdown) = shutdown::channel();
     // Both end when this is dropped.
     let mut aside = JoinSet::new();
-    aside.spawn(lifecycle::watch(imds.clone(), logs_stop.announcer()));
-    aside.spawn(identity::keep_asking(imds, host, logs_shutdown.clone()));
+    aside.spawn(identity::keep_asking(
+        imds.clone(),
+        host,
+        logs_shutdown.clone(),
+    ));
 
     let world = World {
         api: Arc::clone(&api),
@@ -149,6 +152,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         mode: options.mode(),
         dry_run: options.dry_run,
     };
+    let departure = world.start_life(&config, imds, logs_stop.announcer(), &mut aside);
     let opened = world.open_sources(&config)?;
     let reload_shutdown = logs_shutdown.clone();
     let logs = match logs_config {
@@ -160,6 +164,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         logs_stop,
         metrics: None,
         metrics_stop,
+        departure,
     };
     let watchdog = systemd::watchdog();
     systemd::ready();
@@ -172,14 +177,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         let reloader = Reloader::new(world, config.clone(), reload_shutdown);
         roads.follow(options.run_for, reloader).await
     };
-    if let Some(watchdog) = watchdog {
-        watchdog.abort();
-    }
-    if let Api::DryRun(dry) = &*api {
-        dry.summary();
-    }
+    watchdog.inspect(JoinHandle::abort);
     let ended = ending::tell_unsent(&config, options, ended).await;
-    farewell(&health);
+    farewell(&api, &health);
     ended
 }
 
@@ -232,6 +232,29 @@ impl World {
         )?;
         self.barriers.set("logs", road.barrier());
         Ok(road)
+    }
+
+    /// Watches over the instance. Only an agent that goes on acts for it.
+    fn start_life(
+        &self,
+        config: &Config,
+        imds: Imds,
+        announcer: shutdown::Announcer,
+        aside: &mut JoinSet<()>,
+    ) -> lifecycle::Departure {
+        let given = lifecycle::Given {
+            config: config.lifecycle.clone(),
+            api: Arc::clone(&self.api),
+            clock: clock(),
+            health: Arc::clone(&self.health),
+            known: self.known.clone(),
+            gate: self.gate.clone(),
+            barriers: self.barriers.clone(),
+            announcer,
+            state_dir: config.agent.state_dir.clone(),
+            acts: !self.dry_run && self.mode == Mode::Follow,
+        };
+        lifecycle::start(given, imds, aside)
     }
 
     /// Opens what applications send to. With [`Mode::Once`] nobody is listened to.
@@ -339,8 +362,11 @@ fn greet(host: &Host, options: RunOptions) {
     );
 }
 
-/// The last line: what was done.
-fn farewell(health: &Health) {
+/// The last words: what was done.
+fn farewell(api: &Api, health: &Health) {
+    if let Api::DryRun(dry) = api {
+        dry.summary();
+    }
     log::info!(
         lines_read = health.lines_read.value(),
         events_sent = health.events_sent.value(),

@@ -1,223 +1,295 @@
-//! What is about to happen to the instance: a Spot interruption, or the end that Auto Scaling has
-//! chosen for it.
+//! The life of the instance: what is about to happen to it, and what is done before it goes.
 //!
-//! Instance metadata tells of both before they happen, Spot two minutes ahead. From then on nothing
-//! is held back, so that what was read reaches CloudWatch before the instance goes. The end itself
-//! comes as always, by SIGTERM. Nothing here stops anything, and on a machine without instance
-//! metadata nothing is watched.
+//! Instance metadata tells of an interruption by Spot and of a scale-in before they happen, systemd
+//! of a shutdown. From then on signals are withheld and nothing is held back; the user's commands
+//! run, everything is handed over, and the lifecycle hook is completed ([`leave`]). A notice that
+//! is taken back ends that. The agent itself goes on until SIGTERM: lines that are still written
+//! are still delivered. Nothing here stops a road.
 
-use std::future::Future;
+mod command;
+mod event;
+mod hook;
+mod launch;
+mod leave;
+mod notice;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_aws::imds::{Imds, ImdsError};
+use plimsoll_aws::ScalingApi;
+use plimsoll_core::clock::Clock;
 use plimsoll_core::shutdown::Announcer;
-use serde_json::Value;
-use tokio::time::sleep;
+use tokio::sync::{mpsc, oneshot, watch as latest};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-/// How the instance was bought: `spot` can be interrupted, others cannot.
-const LIFE_CYCLE: &str = "/latest/meta-data/instance-life-cycle";
-/// What Spot does to the instance and when; absent until it is known. Source: EC2 user guide, "Spot
-/// Instance interruption notices".
-const SPOT: &str = "/latest/meta-data/spot/instance-action";
-/// What Auto Scaling wants the instance to become; absent outside a group. Source: EC2 Auto Scaling
-/// user guide, "Retrieve the target lifecycle state through instance metadata".
-const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
-/// Target states in which the instance no longer runs.
-const ENDS: [&str; 4] = [
-    "Terminated",
-    "Warmed:Terminated",
-    "Warmed:Stopped",
-    "Warmed:Hibernated",
-];
-/// How often is asked. Source: EC2 user guide, which recommends every five seconds for notices.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// How often is asked where nothing has answered yet.
-const ABSENT_INTERVAL: Duration = Duration::from_mins(1);
+use crate::barrier::Barriers;
+use crate::config::LifecycleConfig;
+use crate::health::Health;
+use crate::identity::Host;
+use crate::signal::Gate;
+use event::Events;
+use leave::{Leaving, Terms};
+use notice::{Kind, Notice};
+use watch::Seen;
 
-/// Instance metadata, or what stands for it in a test.
-pub(crate) trait Metadata: Send + Sync + 'static {
-    /// What stands at a path, `None` if nothing does.
-    fn find(
-        &self,
-        path: &'static str,
-    ) -> impl Future<Output = Result<Option<String>, ImdsError>> + Send;
+pub(crate) use event::FILE as EVENTS_FILE;
+pub(crate) use watch::Metadata;
+
+/// Notices that may wait; there are four kinds.
+const NOTICES_MAX: usize = 8;
+/// Why signals are withheld meanwhile.
+const WITHHELD: &str = "draining";
+/// The directory that exists if systemd runs the system. Source: `sd_booted(3)`.
+const SYSTEMD: &str = "/run/systemd/system";
+/// Asks systemd whether the system goes down. Source: systemctl(1), `is-system-running`.
+const STATE_OF_SYSTEM: [&str; 2] = ["systemctl", "is-system-running"];
+/// How long the answer may take.
+const STATE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the life of the instance touches.
+pub(crate) struct Given<A> {
+    pub(crate) config: LifecycleConfig,
+    pub(crate) api: Arc<A>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) known: latest::Receiver<Host>,
+    pub(crate) gate: Gate,
+    pub(crate) barriers: Barriers,
+    pub(crate) announcer: Announcer,
+    pub(crate) state_dir: PathBuf,
+    /// Whether commands are run, hooks completed and events written. A dry run does none of it.
+    pub(crate) acts: bool,
 }
 
-impl Metadata for Imds {
-    async fn find(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
-        Self::find(self, path).await
+/// The same, as all parts share it.
+struct World<A> {
+    config: LifecycleConfig,
+    api: Arc<A>,
+    health: Arc<Health>,
+    known: latest::Receiver<Host>,
+    gate: Gate,
+    barriers: Barriers,
+    announcer: Announcer,
+    events: Events,
+    acts: bool,
+}
+
+/// Where the end of the agent is announced.
+#[derive(Clone, Debug)]
+pub(crate) struct Departure(mpsc::Sender<Asked>);
+
+/// The agent ends within this time; what must be done before is done when it is answered.
+#[derive(Debug)]
+struct Asked {
+    within: Duration,
+    answer: oneshot::Sender<()>,
+}
+
+impl Departure {
+    /// Does what must be done before the agent ends: nothing for a mere restart.
+    pub(crate) async fn leave(&self, within: Duration) {
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Asked { within, answer }).await.is_ok() {
+            // A dropped answer comes from a life that has ended, which has nothing left to do.
+            tokio::time::timeout(within, answered).await.ok();
+        }
+    }
+
+    /// A departure that asks nobody.
+    #[cfg(test)]
+    pub(crate) fn unattended() -> Self {
+        Self(mpsc::channel(1).0)
     }
 }
 
-/// Watches until metadata turns out to be turned off, and announces each new notice.
-pub(crate) async fn watch(metadata: impl Metadata, announcer: Announcer) {
-    let mut watch = Watch::default();
-    loop {
-        let wait = match watch.look(&metadata).await {
-            Ok(Some(notice)) => {
-                log::warn!(
-                    "the instance is about to end ({notice}); nothing is held back any more"
-                );
-                announcer.hurry();
-                INTERVAL
-            }
-            Ok(None) | Err(ImdsError::Unavailable { .. } | ImdsError::NotFound { .. }) => INTERVAL,
-            Err(ImdsError::Absent { .. }) => ABSENT_INTERVAL,
-            Err(ImdsError::Disabled { .. }) => return,
+/// Watches over the instance in `tasks`.
+pub(crate) fn start<A: ScalingApi>(
+    given: Given<A>,
+    metadata: impl Metadata,
+    tasks: &mut JoinSet<()>,
+) -> Departure {
+    let (departure, asked) = mpsc::channel(1);
+    let (notices, seen) = mpsc::channel(NOTICES_MAX);
+    if given.config.watch {
+        tasks.spawn(watch::watch(metadata, notices, Arc::clone(&given.health)));
+    }
+    let state_dir = given.state_dir.clone();
+    let life = Life::new(given);
+    tasks.spawn(launch::complete(Arc::clone(&life.world), state_dir));
+    tasks.spawn(life.run(seen, asked));
+    Departure(departure)
+}
+
+/// What is known of the instance's end.
+struct Life<A> {
+    world: Arc<World<A>>,
+    /// Notices that are in force and end the instance.
+    pending: BTreeSet<Kind>,
+    /// The departure under way, and how its terms are changed.
+    leaving: JoinSet<()>,
+    terms: Option<latest::Sender<Terms>>,
+    /// Whether the user's commands have run for the notices in force.
+    prepared: bool,
+    /// Who waits for the departure to end.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl<A: ScalingApi> Life<A> {
+    fn new(given: Given<A>) -> Self {
+        let path = events_path(&given);
+        let events = Events {
+            path,
+            clock: given.clock,
+            health: Arc::clone(&given.health),
         };
-        sleep(wait).await;
+        let world = World {
+            config: given.config,
+            api: given.api,
+            health: given.health,
+            known: given.known,
+            gate: given.gate,
+            barriers: given.barriers,
+            announcer: given.announcer,
+            events,
+            acts: given.acts,
+        };
+        Self {
+            world: Arc::new(world),
+            pending: BTreeSet::new(),
+            leaving: JoinSet::new(),
+            terms: None,
+            prepared: false,
+            waiting: Vec::new(),
+        }
+    }
+
+    async fn run(mut self, mut seen: mpsc::Receiver<Seen>, mut asked: mpsc::Receiver<Asked>) {
+        loop {
+            tokio::select! {
+                Some(seen) = seen.recv() => self.hear(seen).await,
+                Some(asked) = asked.recv() => self.depart(asked).await,
+                Some(ended) = self.leaving.join_next() => {
+                    if let Err(error) = ended && !error.is_cancelled() {
+                        log::error!("leaving ended with an error: {error}");
+                    }
+                    self.waiting.clear();
+                }
+                else => return,
+            }
+        }
+    }
+
+    async fn hear(&mut self, seen: Seen) {
+        match seen {
+            Seen::Notice(notice) => {
+                self.world
+                    .health
+                    .lifecycle_notices
+                    .add(notice.kind.as_str(), 1);
+                let ends = match notice.kind {
+                    Kind::Rebalance => self.world.config.drain_on_rebalance,
+                    Kind::Maintenance => false,
+                    Kind::Spot | Kind::ScaleIn | Kind::Shutdown => true,
+                };
+                if ends {
+                    let left = self.world.config.drain_timeout;
+                    self.end(&notice, left).await;
+                } else {
+                    self.world
+                        .tell("notice", notice.kind, None, &notice.detail)
+                        .await;
+                }
+            }
+            Seen::TakenBack(kind) => {
+                let detail = "the notice is taken back";
+                self.world.tell("taken_back", kind, None, detail).await;
+                if self.pending.remove(&kind) && self.pending.is_empty() {
+                    self.leaving.abort_all();
+                    self.terms = None;
+                    self.prepared = false;
+                    self.world.gate.open();
+                }
+            }
+        }
+    }
+
+    /// The instance ends: begins the departure, or brings the end of the one under way nearer.
+    async fn end(&mut self, notice: &Notice, otherwise: Duration) {
+        let now = self.world.events.clock.now();
+        let left = notice.remaining(now, otherwise);
+        let begun = Instant::now();
+        let new = Terms {
+            kind: notice.kind,
+            begun,
+            until: begun + left,
+            deadline: now + left,
+            waits: notice.kind == Kind::ScaleIn,
+        };
+        self.pending.insert(notice.kind);
+        self.world.gate.close(WITHHELD);
+        self.world.announcer.hurry();
+        self.world
+            .tell("notice", notice.kind, Some(&new), &notice.detail)
+            .await;
+        match &self.terms {
+            Some(terms) if !self.leaving.is_empty() => terms.send_modify(|terms| {
+                if new.until < terms.until {
+                    (terms.until, terms.deadline) = (new.until, new.deadline);
+                }
+                terms.waits |= new.waits;
+            }),
+            _ => {
+                let (sender, terms) = latest::channel(new);
+                self.terms = Some(sender);
+                let leaving = Leaving {
+                    world: Arc::clone(&self.world),
+                    terms,
+                    commands: !std::mem::replace(&mut self.prepared, true),
+                    steps: Vec::new(),
+                };
+                self.leaving.spawn(leaving.run());
+            }
+        }
+    }
+
+    /// The agent ends. If that is because the system goes down, or a notice is in force, the
+    /// instance leaves; a restart of the agent is none.
+    async fn depart(&mut self, asked: Asked) {
+        let begun = Instant::now();
+        if self.pending.is_empty() && !goes_down().await {
+            return;
+        }
+        let within = asked.within.saturating_sub(begun.elapsed());
+        let detail = "the agent was asked to end";
+        let notice = Notice::of(Kind::Shutdown, detail);
+        self.world
+            .health
+            .lifecycle_notices
+            .add(notice.kind.as_str(), 1);
+        self.end(&notice, within).await;
+        self.waiting.push(asked.answer);
     }
 }
 
-/// What is known so far.
-#[derive(Debug, Default)]
-struct Watch {
-    /// Whether the instance can be interrupted by Spot; `None` until it is known.
-    is_spot: Option<bool>,
-    /// What was told last.
-    told: Option<String>,
+/// Where events are written, if they are told anywhere.
+fn events_path<A>(given: &Given<A>) -> Option<PathBuf> {
+    let told = given.config.events.is_some() && given.acts;
+    told.then(|| given.state_dir.join(EVENTS_FILE))
 }
 
-impl Watch {
-    /// A notice that was not told yet.
-    async fn look(&mut self, metadata: &impl Metadata) -> Result<Option<String>, ImdsError> {
-        if self.is_spot.is_none() {
-            let bought = metadata.find(LIFE_CYCLE).await?;
-            self.is_spot = Some(bought.is_none_or(|bought| bought.trim() == "spot"));
-        }
-        let mut notice = None;
-        if self.is_spot != Some(false) {
-            notice = metadata.find(SPOT).await?.map(|text| interruption(&text));
-        }
-        if notice.is_none() {
-            let target = metadata.find(TARGET).await?;
-            notice = target
-                .filter(|target| ENDS.contains(&target.trim()))
-                .map(|target| format!("Auto Scaling: {}", target.trim()));
-        }
-        if notice == self.told {
-            return Ok(None);
-        }
-        self.told.clone_from(&notice);
-        Ok(notice)
+/// Whether the system goes down. Where systemd does not say so in time, it does not.
+async fn goes_down() -> bool {
+    if !Path::new(SYSTEMD).is_dir() {
+        return false;
     }
-}
-
-/// A notice of Spot in words. One that is not written as documented is still a notice.
-fn interruption(text: &str) -> String {
-    let notice: Value = serde_json::from_str(text).unwrap_or_default();
-    let field = |name: &str| {
-        notice
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or("unknown")
-    };
-    format!("Spot: {} at {}", field("action"), field("time"))
+    let command = STATE_OF_SYSTEM.map(str::to_owned);
+    let asked = command::run(&command, &[], Instant::now() + STATE_PATIENCE).await;
+    asked.output.trim() == "stopping"
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex};
-
-    use plimsoll_core::shutdown::{Hurry, Trigger, channel};
-    use tokio::time::{Instant, timeout};
-
-    #[derive(Clone, Default)]
-    struct Instance {
-        paths: Arc<Mutex<BTreeMap<&'static str, &'static str>>>,
-        fails: Option<ImdsError>,
-        asked: Arc<AtomicUsize>,
-    }
-
-    impl Instance {
-        fn put(&self, path: &'static str, text: &'static str) {
-            self.paths.lock().unwrap().insert(path, text);
-        }
-    }
-
-    impl Metadata for Instance {
-        async fn find(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            if let Some(error) = &self.fails {
-                return Err(error.clone());
-            }
-            let text = self.paths.lock().unwrap().get(path).copied();
-            Ok(text.map(str::to_owned))
-        }
-    }
-
-    fn watched(instance: &Instance) -> (Trigger, Hurry) {
-        let (trigger, shutdown) = channel();
-        let hurry = shutdown.hurry();
-        tokio::spawn(watch(instance.clone(), trigger.announcer()));
-        (trigger, hurry)
-    }
-
-    async fn is_announced(hurry: &mut Hurry) -> bool {
-        timeout(INTERVAL * 2, hurry.asked()).await.is_ok()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_spot_notice_and_a_scale_in_are_announced_and_other_states_are_not() {
-        let spot = r#"{"action":"terminate","time":"2026-11-24T12:02:00Z"}"#;
-        let cases = [
-            ("spot", SPOT, spot, true),
-            ("on-demand", TARGET, "Terminated", true),
-            ("spot", TARGET, "Warmed:Stopped", true),
-            ("on-demand", TARGET, "InService", false),
-            ("on-demand", TARGET, "Standby", false),
-            ("on-demand", SPOT, spot, false),
-        ];
-        for (bought, path, text, announced) in cases {
-            let instance = Instance::default();
-            instance.put(LIFE_CYCLE, bought);
-            let (_trigger, mut hurry) = watched(&instance);
-            assert!(!is_announced(&mut hurry).await);
-            instance.put(path, text);
-            assert_eq!(is_announced(&mut hurry).await, announced, "{path} {text}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_instance_that_cannot_be_interrupted_asks_one_question_every_five_seconds() {
-        let instance = Instance::default();
-        instance.put(LIFE_CYCLE, "on-demand");
-        let (_trigger, _hurry) = watched(&instance);
-        sleep(Duration::from_mins(10)).await;
-        let asked = instance.asked.load(Ordering::Relaxed);
-        assert!((120..=122).contains(&asked), "{asked}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn where_there_is_no_metadata_little_or_nothing_is_asked() {
-        let absent = ImdsError::Absent { why: String::new() };
-        let disabled = ImdsError::Disabled { why: String::new() };
-        for (error, most) in [(absent, 11), (disabled, 1)] {
-            let fails = Some(error);
-            let instance = Instance {
-                fails,
-                ..Instance::default()
-            };
-            let (_trigger, _hurry) = watched(&instance);
-            sleep(Duration::from_mins(10)).await;
-            assert!(instance.asked.load(Ordering::Relaxed) <= most);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_notice_is_told_once_and_a_strange_one_is_a_notice_too() {
-        let instance = Instance::default();
-        instance.put(SPOT, "soon");
-        let mut watch = Watch::default();
-        let told = watch.look(&instance).await.unwrap();
-        assert_eq!(told.unwrap(), "Spot: unknown at unknown");
-        assert_eq!(watch.look(&instance).await.unwrap(), None);
-        let begun = Instant::now();
-        instance.put(SPOT, r#"{"action":"stop","time":"now"}"#);
-        assert!(watch.look(&instance).await.unwrap().is_some());
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-    }
-}
+mod tests;

@@ -102,6 +102,7 @@ impl Reloader {
         // What waits for a restart is compared with what is really in force at the next reload.
         let old = std::mem::replace(&mut self.config, new);
         self.config.aws = old.aws;
+        self.config.lifecycle = old.lifecycle;
         self.config.agent.state_dir = old.agent.state_dir;
     }
 
@@ -168,6 +169,7 @@ fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             old.agent.state_dir != new.agent.state_dir,
         ),
         ("aws", old.aws != new.aws),
+        ("lifecycle", old.lifecycle != new.lifecycle),
         (
             "logs.in_flight",
             differs(|logs| u64::from(logs.in_flight_bytes_max)),

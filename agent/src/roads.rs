@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::RunError;
+use crate::lifecycle::Departure;
 use crate::logs::LogsRoad;
 use crate::reload::Reloader;
 use crate::systemd;
@@ -22,6 +23,8 @@ pub(crate) struct Roads {
     pub(crate) logs_stop: Trigger,
     pub(crate) metrics: Option<JoinHandle<()>>,
     pub(crate) metrics_stop: Trigger,
+    /// What the instance does before it ends.
+    pub(crate) departure: Departure,
 }
 
 impl Roads {
@@ -56,12 +59,23 @@ impl Roads {
         systemd::stopping();
         log::info!(within = drain_timeout.as_secs(); "ending because of {why}; sending what is held");
         tokio::select! {
-            () = self.drain(drain_timeout) => {}
+            () = self.leave_and_drain(drain_timeout) => {}
             signal = shutdown::termination() => {
                 log::warn!("ending at once because of a second {}", signal?);
             }
         }
         ended
+    }
+
+    /// Does what an instance does before it ends, while the roads still run, then drains; all of it
+    /// within the time of a drain, of which a quarter is kept for the roads.
+    async fn leave_and_drain(&mut self, drain_timeout: Duration) {
+        let begun = Instant::now();
+        let kept = drain_timeout / METRICS_DRAIN_SHARE;
+        let within = drain_timeout.saturating_sub(kept);
+        self.departure.leave(within).await;
+        self.drain(drain_timeout.saturating_sub(begun.elapsed()))
+            .await;
     }
 
     /// Lets the logs drain, then the metrics, which tell how the logs ended. What does not end in

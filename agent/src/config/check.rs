@@ -35,6 +35,7 @@ enum What {
         exclude: Vec<String>,
     },
     StateDirectory(PathBuf),
+    Executable(PathBuf),
 }
 
 /// How far to look.
@@ -71,6 +72,11 @@ pub fn run_checks(checks: &[Check], depth: Depth) -> Findings {
                 Depth::Validate => check.writable(path, &mut findings),
                 Depth::DryRun => {}
             },
+            // A program may be installed later; the instance leaves without it.
+            What::Executable(path) if depth == Depth::Validate => {
+                check.executable(path, &mut findings);
+            }
+            What::Executable(_) => {}
         }
     }
     findings
@@ -90,6 +96,27 @@ impl Check {
         Self {
             what: What::StateDirectory(path),
             place,
+        }
+    }
+
+    /// The program must be there and executable.
+    #[must_use]
+    pub(super) fn program(path: PathBuf, place: Problem) -> Self {
+        let what = What::Executable(path);
+        Self { what, place }
+    }
+
+    fn executable(&self, path: &Path, findings: &mut Findings) {
+        let answer = fs::metadata(path).and_then(|file| {
+            if !file.is_file() {
+                return Err(io::Error::other("it is not a regular file"));
+            }
+            access(path, Access::EXEC_OK).map_err(io::Error::from)
+        });
+        if let Err(error) = answer {
+            let found = format!("\"{}\" cannot be run: {error}", path.display());
+            let expected = "expected a program that this user may run";
+            findings.problems.push(self.problem(found, expected));
         }
     }
 

@@ -51,6 +51,28 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Whether FIPS endpoints are called.";
     "aws.dual_stack", "`true` or `false`", "`AWS_USE_DUALSTACK_ENDPOINT` or the profile",
         "Whether endpoints with IPv6 are called.";
+    "lifecycle.watch", "`true` or `false`", "`true`",
+        "Whether instance metadata is asked every five seconds for interruptions by Spot, rebalance recommendations and scale-in, and every five minutes for planned maintenance. From a notice on that the instance ends, signals are withheld and nothing is held back.";
+    "lifecycle.log_group", "name, with placeholders", "none",
+        "The log group for events of the instance's life, a line of JSON each. They go through `events/lifecycle.log` below `agent.state_dir`, so that none is lost over a restart. Without it they stand in the agent's own log only.";
+    "lifecycle.log_stream", "name, with placeholders", "`\"{instance_id}\"`",
+        "The log stream for these events; needs `lifecycle.log_group`.";
+    "lifecycle.termination_hook", "name of a lifecycle hook", "none",
+        "The hook of the group for instances that end: heartbeats are sent while the instance waits in it, then it is completed with CONTINUE when everything is delivered, or ABANDON when the deadline came first. Needs `autoscaling:CompleteLifecycleAction` and `autoscaling:RecordLifecycleActionHeartbeat`.";
+    "lifecycle.launch_hook", "name of a lifecycle hook", "none",
+        "The hook of the group for instances that begin: completed with CONTINUE once for each boot, after CloudWatch has accepted the first line or metric.";
+    "lifecycle.heartbeat", "duration, 1s to 1h", "`\"10s\"`",
+        "The time between two heartbeats of `termination_hook`. Keep it below half of the hook's own timeout.";
+    "lifecycle.drain_timeout", "duration, 5s to 2h", "`\"5m\"`",
+        "How long everything may take after a scale-in: the commands, the delivery and the completion of the hook. An interruption by Spot ends two minutes after its notice, whatever is written here; a shutdown has `agent.drain_timeout`.";
+    "lifecycle.margin", "duration, 0s to 1m", "`\"5s\"`",
+        "What is kept free at the end of that time for the completion of the hook.";
+    "lifecycle.rebalance", "`tell` or `drain`", "`\"tell\"`",
+        "What a rebalance recommendation does: it is told, or the instance leaves as at an interruption.";
+    "lifecycle.commands.command", "list of strings", "required",
+        "A program with its arguments that is run before the drain; up to 16, one after the other, by no shell and as the user of the service, within the sandbox of its unit. It finds `PLIMSOLL_NOTICE`, `PLIMSOLL_INSTANCE_ID` and `PLIMSOLL_DEADLINE` in its environment; 4 KiB of its output go to the events. If it fails the instance leaves all the same.";
+    "lifecycle.commands.timeout", "duration, 1s to 10m", "`\"30s\"`",
+        "How long it may take before it is killed with its process group.";
     "logs.in_flight", "size, 2MiB to 1GiB", "`\"16MiB\"`",
         "Bytes that are read and not yet accepted, over all files, and the requests that carry them. At this bound reading stops and the files themselves are the buffer; nothing is lost. Raise it for a fast host that is far from its Region.";
     "logs.flush_interval", "duration, 100ms to 60s", "`\"5s\"`",

@@ -54,11 +54,18 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
         if let Some(section) = section {
             section.finish();
         }
-        let logs = logs::read(root, &mut checks);
+        let mut logs = logs::read(root, &mut checks);
         let measures = logs.as_ref().is_some_and(LogsTemplate::has_metrics);
         let metrics = metrics::read(root, measures);
         let signals = signal::read(root, metrics.as_ref(), logs.as_ref());
-        let lifecycle = lifecycle::read(root);
+        let lifecycle = lifecycle::read(root, &mut checks);
+        if let Some(events) = &lifecycle.events {
+            let file = lifecycle::events_file(events, &agent.state_dir, logs.as_ref());
+            // The first target that fits a file has it.
+            logs.get_or_insert_with(logs::defaults)
+                .files
+                .insert(0, file);
+        }
         let told = ["logs", "signal"];
         let nothing = logs.is_none() && metrics.is_none();
         if nothing && root.keys().all(|key| !told.contains(&key)) {

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use plimsoll_core::catalog::{
     AGENT_BYTES_READ, AGENT_CALLS, AGENT_COST_PER_MONTH, AGENT_CPU, AGENT_DATUMS_DROPPED,
-    AGENT_DATUMS_SENT, AGENT_EVENTS_REJECTED, AGENT_EVENTS_SENT, AGENT_FILES, AGENT_LINES_READ,
-    AGENT_MEMORY, AGENT_OLDEST_UNSENT, AGENT_PROBLEMS, AGENT_QUEUE_BYTES, AGENT_RETRIES,
-    AGENT_THROTTLES, Metric,
+    AGENT_DATUMS_SENT, AGENT_EVENTS_REJECTED, AGENT_EVENTS_SENT, AGENT_FILES,
+    AGENT_LIFECYCLE_NOTICES, AGENT_LINES_READ, AGENT_MEMORY, AGENT_OLDEST_UNSENT, AGENT_PROBLEMS,
+    AGENT_QUEUE_BYTES, AGENT_RETRIES, AGENT_THROTTLES, Metric,
 };
 use plimsoll_core::counter::{Counter, Tally};
 
@@ -116,6 +116,11 @@ impl Scraper for Own {
         );
         self.tally(&AGENT_DATUMS_DROPPED, |health| &health.datums_dropped, out);
         self.tally(&AGENT_PROBLEMS, |health| &health.problems, out);
+        self.tally(
+            &AGENT_LIFECYCLE_NOTICES,
+            |health| &health.lifecycle_notices,
+            out,
+        );
         out.extend(self.cost(now.taken()));
         out.extend(self.processor(now)?);
         let memory = resident_bytes(now.text(Input::SelfStatus)?)
@@ -208,6 +213,7 @@ mod tests {
         health.events_rejected.add("rejected", 1);
         health.datums_dropped.add("too_old", 1);
         health.problems.add("truncated", 1);
+        health.lifecycle_notices.add("scale_in", 1);
         let mut told = Vec::new();
         own.scrape(&snapshot(start + INTERVAL, 150), &mut told)
             .unwrap();

@@ -74,8 +74,8 @@ impl Destination {
     }
 }
 
-/// Source: CloudWatch Logs API reference, CreateLogGroup.
-fn group_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
+/// A group's name as it is written. Source: CloudWatch Logs API reference, CreateLogGroup.
+pub(super) fn group_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
     let template = template(file, name)?;
     for (placeholder, word, why) in [
         (Placeholder::FileName, "{file_name}", "for all files"),
@@ -102,8 +102,8 @@ fn group_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
     .then_some(template)
 }
 
-/// Source: CloudWatch Logs API reference, CreateLogStream.
-fn stream_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
+/// A stream's name. Source: CloudWatch Logs API reference, CreateLogStream.
+pub(super) fn stream_name(file: &Section<'_>, name: &Field<String>) -> Option<Template> {
     let template = template(file, name)?;
     let forbidden = |c: &char| matches!(c, ':' | '*') || c.is_control();
     let wrong = template.texts().flat_map(str::chars).find(forbidden);

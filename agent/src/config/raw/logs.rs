@@ -89,6 +89,20 @@ pub(super) fn read(root: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<Lo
     (!logs.files.is_empty() || !logs.journald.is_empty()).then_some(logs)
 }
 
+/// A section that follows nothing and has every other key at its default.
+pub(super) fn defaults() -> LogsTemplate {
+    LogsTemplate {
+        files: Vec::new(),
+        journald: Vec::new(),
+        in_flight_bytes_max: IN_FLIGHT,
+        flush_interval: FLUSH_INTERVAL,
+        puts_in_flight_max: PUTS_IN_FLIGHT,
+        rescan_interval: RESCAN_INTERVAL,
+        dead_letter_bytes_max: DEAD_LETTER,
+        cloudwatch_agent_state: None,
+    }
+}
+
 /// One `[[logs.file]]`. Every key is read even when an early one is wrong.
 fn file_target(file: &mut Section<'_>, checks: &mut Vec<Check>) -> Option<FileTemplate> {
     let include = globs(file, "path");

@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod host;
+mod lifecycle;
 mod pull;
 mod shape;
 mod shaping;
@@ -228,7 +229,7 @@ const COMMON: [&str; 5] = [
 ];
 
 /// Tables with a strange key in each.
-const TABLES: [(&str, &str); 21] = [
+const TABLES: [(&str, &str); 22] = [
     ("", "zzz = 1\n"),
     ("agent", "[agent]\nzzz = 1\n"),
     ("aws", "[aws]\nzzz = 1\n"),
@@ -259,6 +260,8 @@ const TABLES: [(&str, &str); 21] = [
         "logs.journald",
         "[[logs.journald]]\ngroup = \"g\"\nzzz = 1\n",
     ),
+    ("lifecycle", "[lifecycle]\nzzz = 1\n"),
+    ("lifecycle.commands", "[[lifecycle.commands]]\nzzz = 1\n"),
     ("metrics", "[metrics]\nzzz = 1\n"),
     ("metrics.rule", "[[metrics.rule]]\nzzz = 1\n"),
     ("metrics.prometheus", "[[metrics.prometheus]]\nzzz = 1\n"),
