@@ -169,9 +169,10 @@ impl<A: ScalingApi> Leaving<A> {
             Ok(action) => hook::complete(&*world.api, &action, result, until, &world.health).await,
             Err(_) => Err("the name of the group is not known".to_owned()),
         };
-        let word = result.as_str();
         let told = match &completed {
-            Ok(Lifecycle::Taken) => format!("the hook {name} is completed with {word}"),
+            Ok(Lifecycle::Taken) => {
+                format!("the hook {name} is completed with {}", result.as_str())
+            }
             Ok(Lifecycle::Over) => format!("the hook {name} was over already"),
             Err(why) => format!("the hook {name} is not completed: {why}"),
         };
