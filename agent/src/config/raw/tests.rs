@@ -229,7 +229,7 @@ const COMMON: [&str; 5] = [
 ];
 
 /// Tables with a strange key in each.
-const TABLES: [(&str, &str); 22] = [
+const TABLES: [(&str, &str); 23] = [
     ("", "zzz = 1\n"),
     ("agent", "[agent]\nzzz = 1\n"),
     ("aws", "[aws]\nzzz = 1\n"),
