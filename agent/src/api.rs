@@ -3,8 +3,8 @@
 //! One type for both, so that the roads are compiled once and a dry run takes the same code.
 
 use plimsoll_aws::{
-    Clients, CloudWatch, CloudWatchLogs, Datum, Error, Lifecycle, LifecycleAction, LifecycleResult,
-    LogBatch, LogGroup, LogsApi, MetricsApi, Refused, ScalingApi,
+    AutoScaling, Clients, CloudWatch, CloudWatchLogs, Datum, Error, Lifecycle, LifecycleAction,
+    LifecycleResult, LogBatch, LogGroup, LogsApi, MetricsApi, Refused, ScalingApi,
 };
 
 use crate::dry_run::DryRun;
@@ -16,6 +16,7 @@ pub(crate) enum Api {
     Aws {
         logs: CloudWatchLogs,
         metrics: CloudWatch,
+        scaling: AutoScaling,
     },
     /// Nowhere.
     DryRun(DryRun),
@@ -26,6 +27,7 @@ impl Api {
         Self::Aws {
             logs: clients.logs(),
             metrics: clients.cloudwatch(),
+            scaling: clients.scaling(),
         }
     }
 }
@@ -62,29 +64,29 @@ impl LogsApi for Api {
     }
 }
 
-/// The client of EC2 Auto Scaling is not part of this crate's features yet, so every call says that
-/// it was not made. Callers retry within their deadline and tell it.
 impl ScalingApi for Api {
     async fn complete_lifecycle_action(
         &self,
-        _: &LifecycleAction,
-        _: LifecycleResult,
+        action: &LifecycleAction,
+        result: LifecycleResult,
     ) -> Result<Lifecycle, Error> {
-        Err(no_scaling("CompleteLifecycleAction"))
+        match self {
+            Self::Aws { scaling, .. } => scaling.complete_lifecycle_action(action, result).await,
+            Self::DryRun(dry) => dry.complete_lifecycle_action(action, result).await,
+        }
     }
 
-    async fn record_heartbeat(&self, _: &LifecycleAction) -> Result<Lifecycle, Error> {
-        Err(no_scaling("RecordLifecycleActionHeartbeat"))
+    async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<Lifecycle, Error> {
+        match self {
+            Self::Aws { scaling, .. } => scaling.record_heartbeat(action).await,
+            Self::DryRun(dry) => dry.record_heartbeat(action).await,
+        }
     }
 
-    async fn group_of(&self, _: &str) -> Result<Option<String>, Error> {
-        Err(no_scaling("DescribeTags"))
-    }
-}
-
-fn no_scaling(call: &'static str) -> Error {
-    Error::Unreachable {
-        call,
-        why: "this build has no client of EC2 Auto Scaling".to_owned(),
+    async fn group_of(&self, instance_id: &str) -> Result<Option<String>, Error> {
+        match self {
+            Self::Aws { scaling, .. } => scaling.group_of(instance_id).await,
+            Self::DryRun(dry) => dry.group_of(instance_id).await,
+        }
     }
 }

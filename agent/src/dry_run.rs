@@ -8,7 +8,8 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use plimsoll_aws::{
-    Datum, DatumValue, Error, LogBatch, LogClass, LogGroup, LogsApi, MetricsApi, Refused,
+    Datum, DatumValue, Error, Lifecycle, LifecycleAction, LifecycleResult, LogBatch, LogClass,
+    LogGroup, LogsApi, MetricsApi, Refused, ScalingApi,
 };
 use plimsoll_core::price::Usage;
 
@@ -86,7 +87,8 @@ impl DryRun {
         told.usage.log_bytes_standard += usage.log_bytes_standard;
         told.usage.log_bytes_infrequent += usage.log_bytes_infrequent;
         drop(told);
-        self.say(&format!("{line} price_usd={:.7}", usage.usd()));
+        // A sum of nothing is minus zero.
+        self.say(&format!("{line} price_usd={:.7}", usage.usd() + 0.0));
     }
 }
 
@@ -164,6 +166,41 @@ impl LogsApi for DryRun {
     }
 }
 
+/// Nothing is billed for these calls.
+impl ScalingApi for DryRun {
+    async fn complete_lifecycle_action(
+        &self,
+        action: &LifecycleAction,
+        result: LifecycleResult,
+    ) -> Result<Lifecycle, Error> {
+        let about = about(action);
+        let line = format!("CompleteLifecycleAction {about} result={}", result.as_str());
+        self.call(&line, 0, 0, &Usage::default());
+        Ok(Lifecycle::Taken)
+    }
+
+    async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<Lifecycle, Error> {
+        let line = format!("RecordLifecycleActionHeartbeat {}", about(action));
+        self.call(&line, 0, 0, &Usage::default());
+        Ok(Lifecycle::Taken)
+    }
+
+    async fn group_of(&self, instance_id: &str) -> Result<Option<String>, Error> {
+        let line = format!("DescribeTags instance={instance_id}");
+        self.call(&line, 0, 0, &Usage::default());
+        Ok(None)
+    }
+}
+
+fn about(action: &LifecycleAction) -> String {
+    let LifecycleAction {
+        group,
+        hook,
+        instance_id,
+    } = action;
+    format!("group={group} hook={hook} instance={instance_id}")
+}
+
 fn as_count(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }
@@ -220,6 +257,15 @@ mod tests {
             billed_bytes: 1_000_000,
         };
         dry.put_log_events(&batch).await.unwrap();
+        let wait = LifecycleAction {
+            group: "web".to_owned(),
+            hook: "drain".to_owned(),
+            instance_id: "i-1".to_owned(),
+        };
+        let ended = dry.complete_lifecycle_action(&wait, LifecycleResult::Continue);
+        assert_eq!(ended.await, Ok(Lifecycle::Taken));
+        assert_eq!(dry.record_heartbeat(&wait).await, Ok(Lifecycle::Taken));
+        assert_eq!(dry.group_of("i-1").await, Ok(None));
         dry.summary();
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         for expected in [
@@ -227,7 +273,10 @@ mod tests {
             "price_usd=0.0000100",
             "load_1{Host=web} 0.5 None",
             "PutLogEvents group=g stream=s events=3 bytes=2 billed_bytes=1000000 price_usd=0.0002500",
-            "dry run: 2 calls, 3 log events, 1 datums",
+            "CompleteLifecycleAction group=web hook=drain instance=i-1 result=CONTINUE",
+            "RecordLifecycleActionHeartbeat group=web hook=drain instance=i-1 price_usd=0.0000000",
+            "DescribeTags instance=i-1",
+            "dry run: 5 calls, 3 log events, 1 datums",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "collector")]
 mod alarms;
+#[cfg(feature = "logs")]
+mod borrowed;
 #[cfg(feature = "collector")]
 mod cost;
 #[cfg(feature = "logs")]
@@ -19,8 +21,14 @@ mod notify;
 mod objects;
 #[cfg(feature = "logs")]
 mod parameters;
+#[cfg(feature = "logs")]
+mod query;
 #[cfg(feature = "collector")]
 mod queue;
+#[cfg(feature = "logs")]
+mod scaling;
+#[cfg(feature = "logs")]
+mod xml;
 
 use std::fmt;
 use std::path::Path;
@@ -46,6 +54,8 @@ pub use logs::CloudWatchLogs;
 pub use metrics::CloudWatch;
 #[cfg(feature = "logs")]
 pub use parameters::ParameterStore;
+#[cfg(feature = "logs")]
+pub use scaling::AutoScaling;
 
 #[cfg(feature = "collector")]
 pub use self::{cost::CostExplorer, notify::Sns, objects::S3, queue::Sqs};
@@ -159,6 +169,15 @@ impl Clients {
     #[must_use]
     pub fn parameters(&self) -> ParameterStore {
         ParameterStore::new(&self.config, self.settings.endpoint(Service::Ssm))
+    }
+
+    /// EC2 Auto Scaling, as far as an instance speaks for itself.
+    #[cfg(feature = "logs")]
+    #[must_use]
+    pub fn scaling(&self) -> AutoScaling {
+        let endpoint = |service| self.settings.endpoint(service);
+        let (scaling, ec2) = (endpoint(Service::AutoScaling), endpoint(Service::Ec2));
+        AutoScaling::new(&self.config, scaling, ec2)
     }
 
     /// CloudWatch: metrics, and for the collector alarms and dashboards.

@@ -78,6 +78,7 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "requesttimeout",
             // Another change of the same thing is under way.
             "operationaborted",
+            "resourcecontention",
             "conflict",
             "concurrentmodification",
             // CloudWatch Logs no longer says so; whoever still does takes the batch without a token.

@@ -33,7 +33,7 @@ const HOSTNAME: &str = "/latest/meta-data/local-hostname";
 /// The instance's tags, if metadata shows them.
 const TAGS: &str = "/latest/meta-data/tags/instance";
 /// The tag by which Auto Scaling names the group. Source: EC2 Auto Scaling user guide.
-const GROUP_TAG: &str = "aws:autoscaling:groupName";
+pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 /// AWS's own variable that turns instance metadata off.
 const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 /// Tags that an instance can have. Source: EC2 user guide, tag restrictions (50), with room for

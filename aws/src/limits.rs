@@ -60,6 +60,25 @@ pub mod metrics {
     pub const FUTURE_MAX: Duration = Duration::from_hours(2);
 }
 
+/// Limits of what an instance says to EC2 Auto Scaling. Source: EC2 Auto Scaling API reference
+/// (`PutLifecycleHook`, `CompleteLifecycleAction`, `RecordLifecycleActionHeartbeat`), 2026.
+pub mod scaling {
+    use super::Duration;
+
+    /// Names of groups and hooks, in characters.
+    pub const NAME_CHARS_MAX: usize = 255;
+    /// An instance's id, in characters.
+    pub const INSTANCE_ID_CHARS_MAX: usize = 19;
+    /// The shortest and the longest time that a hook waits for a heartbeat.
+    pub const HEARTBEAT_TIMEOUT: (Duration, Duration) =
+        (Duration::from_secs(30), Duration::from_hours(2));
+    /// How long a hook waits in all, however many heartbeats come; or
+    /// [`WAIT_HEARTBEATS_MAX`] times its own, if that is sooner.
+    pub const WAIT_MAX: Duration = Duration::from_hours(48);
+    /// How many heartbeat timeouts a hook waits in all.
+    pub const WAIT_HEARTBEATS_MAX: u32 = 100;
+}
+
 /// Limits of PutMetricAlarm and PutDashboard.
 /// Source: CloudWatch API reference and quotas page, 2026.
 pub mod alarms {

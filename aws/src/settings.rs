@@ -123,13 +123,17 @@ pub enum Service {
     Sts,
     /// SSM Parameter Store, for configurations that are kept there.
     Ssm,
+    /// EC2 Auto Scaling, for lifecycle hooks.
+    AutoScaling,
+    /// EC2, for the tag that names the Auto Scaling group.
+    Ec2,
     /// Instance metadata.
     Imds,
 }
 
 impl Service {
     /// All of them, in the order of the manual.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Logs,
         Self::Monitoring,
         Self::CostExplorer,
@@ -138,6 +142,8 @@ impl Service {
         Self::S3,
         Self::Sts,
         Self::Ssm,
+        Self::AutoScaling,
+        Self::Ec2,
         Self::Imds,
     ];
 
@@ -153,6 +159,8 @@ impl Service {
             Self::S3 => "s3",
             Self::Sts => "sts",
             Self::Ssm => "ssm",
+            Self::AutoScaling => "autoscaling",
+            Self::Ec2 => "ec2",
             Self::Imds => "imds",
         }
     }
@@ -392,6 +400,6 @@ mod tests {
         for service in Service::ALL {
             assert_eq!(Service::from_name(service.name()), Some(service));
         }
-        assert_eq!(Service::from_name("ec2"), None);
+        assert_eq!(Service::from_name("EC2"), None);
     }
 }

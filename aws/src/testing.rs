@@ -10,6 +10,7 @@ mod faulty;
 mod logs;
 mod metrics;
 mod queue;
+mod scaling;
 mod script;
 
 pub use alarms::FakeAlarms;
@@ -18,4 +19,5 @@ pub use faulty::{Faults, Faulty};
 pub use logs::{FakeLogs, StoredBatch};
 pub use metrics::FakeMetrics;
 pub use queue::FakeQueue;
+pub use scaling::{FakeScaling, ScalingCall};
 pub use script::{denied, rejected, throttled, unavailable, unreachable};

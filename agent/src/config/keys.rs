@@ -30,6 +30,10 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "Where STS is, for `aws.role_arn`.";
     "aws.endpoint_urls.ssm", "URL", "`AWS_ENDPOINT_URL_SSM`, then `aws.endpoint_url`",
         "Where SSM Parameter Store is, for a configuration that is kept there.";
+    "aws.endpoint_urls.autoscaling", "URL", "`AWS_ENDPOINT_URL_AUTO_SCALING`, then `aws.endpoint_url`",
+        "Where EC2 Auto Scaling is, for lifecycle hooks.";
+    "aws.endpoint_urls.ec2", "URL", "`AWS_ENDPOINT_URL_EC2`, then `aws.endpoint_url`",
+        "Where EC2 is, to ask for the tag that names the instance's Auto Scaling group.";
     "aws.endpoint_urls.imds", "URL", "`AWS_EC2_METADATA_SERVICE_ENDPOINT`, then the instance's own address",
         "Where instance metadata is. `aws.endpoint_url` does not move it.";
     "aws.endpoint_urls.ce", "URL", "none",

@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use super::script::{lock, throttled, unavailable};
 use crate::{
-    Alarm, AlarmsApi, CostApi, CostPage, CostQuery, Datum, Error, LogBatch, LogGroup, LogsApi,
-    MetricsApi, Notification, NotifyApi, ObjectsApi, QueueApi, QueueMessage, Refused, StoredAlarm,
+    Alarm, AlarmsApi, CostApi, CostPage, CostQuery, Datum, Error, Lifecycle, LifecycleAction,
+    LifecycleResult, LogBatch, LogGroup, LogsApi, MetricsApi, Notification, NotifyApi, ObjectsApi,
+    QueueApi, QueueMessage, Refused, ScalingApi, StoredAlarm,
 };
 
 /// How often what goes wrong. Shares lie between 0 and 1; together they should not exceed 1.
@@ -151,6 +152,27 @@ impl<A: AlarmsApi> AlarmsApi for Faulty<A> {
 
     async fn get_dashboard(&self, name: &str) -> Result<Option<String>, Error> {
         self.around("GetDashboard", self.inner.get_dashboard(name))
+            .await
+    }
+}
+
+impl<A: ScalingApi> ScalingApi for Faulty<A> {
+    async fn complete_lifecycle_action(
+        &self,
+        action: &LifecycleAction,
+        result: LifecycleResult,
+    ) -> Result<Lifecycle, Error> {
+        let effect = self.inner.complete_lifecycle_action(action, result);
+        self.around("CompleteLifecycleAction", effect).await
+    }
+
+    async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<Lifecycle, Error> {
+        let effect = self.inner.record_heartbeat(action);
+        self.around("RecordLifecycleActionHeartbeat", effect).await
+    }
+
+    async fn group_of(&self, instance_id: &str) -> Result<Option<String>, Error> {
+        self.around("DescribeTags", self.inner.group_of(instance_id))
             .await
     }
 }

@@ -41,6 +41,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
     "aws.endpoint_urls.sts", "URL", "`AWS_ENDPOINT_URL_STS`, then `aws.endpoint_url`",
         "Where STS is, for `aws.role_arn`.";
     "aws.endpoint_urls.ssm", "URL", "none", "Not called by the collector.";
+    "aws.endpoint_urls.autoscaling", "URL", "none", "Not called by the collector.";
+    "aws.endpoint_urls.ec2", "URL", "none", "Not called by the collector.";
     "aws.endpoint_urls.imds", "URL", "`AWS_EC2_METADATA_SERVICE_ENDPOINT`, then the instance's own address",
         "Where instance metadata is. `aws.endpoint_url` does not move it.";
     "aws.role_arn", "ARN of a role", "none",

@@ -5,6 +5,7 @@ mod collector;
 mod logs;
 mod outcome;
 mod parameters;
+mod scaling;
 
 use aws_credential_types::Credentials;
 use plimsoll_core::catalog;
