@@ -94,10 +94,10 @@ class Process:
 class Local(Process):
     """A running stand-in."""
 
-    def __init__(self, directory, *flags):
+    def __init__(self, directory, *flags, listen="127.0.0.1:0"):
         ready = pathlib.Path(directory) / "ready"
         super().__init__(
-            [binary("plimsoll-local"), "serve", "--listen", "127.0.0.1:0", "--ready-file", str(ready),
+            [binary("plimsoll-local"), "serve", "--listen", listen, "--ready-file", str(ready),
              "--region", REGION, "--account", ACCOUNT, *flags],
             pathlib.Path(directory) / "local.log",
             clean_environment(),
