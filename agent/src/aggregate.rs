@@ -13,5 +13,5 @@ mod window;
 pub(crate) use distribution::Distribution;
 pub(crate) use folded::{Folded, Statistics};
 pub(crate) use guard::{OVERFLOW, SeriesGuard};
-pub(crate) use intake::{Gathered, Intake, Windows};
+pub(crate) use intake::{Gathered, Intake, Windows, common};
 pub(crate) use window::{How, SeriesKey, Slot, Window};

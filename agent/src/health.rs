@@ -6,6 +6,8 @@
 
 use plimsoll_core::counter::{Counter, Tally};
 
+use crate::signal::SignalHealth;
+
 /// One set of counters, shared by every part of the agent.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -43,6 +45,8 @@ pub struct Health {
     pub queue_bytes: Counter,
     /// Age in milliseconds of the oldest line that is not yet accepted; zero when there is none.
     pub oldest_unsent_ms: Counter,
+    /// What became of the samples of each signal.
+    pub(crate) signals: SignalHealth,
     /// Notices about the instance's life, by kind.
     pub lifecycle_notices: Tally,
     /// Inputs that were not as they should be, by reason.

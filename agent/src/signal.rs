@@ -7,9 +7,13 @@
 //! was never measured would have a group scale in.
 
 mod board;
+mod counted;
 pub(crate) mod expression;
 mod gate;
 pub(crate) mod preset;
+mod probe;
 mod queue;
+pub(crate) mod road;
 
+pub(crate) use counted::SignalHealth;
 pub(crate) use gate::Gate;

@@ -3,7 +3,7 @@
 //! One intake per feed, shared between the tasks that receive and the one that tells. The lock is
 //! held for one burst of packets, or while a window is taken, and never across an await.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,18 @@ pub(crate) struct Windows {
     outside: Window,
     misplaced: u64,
     made: u64,
+    /// For whom windows are kept short.
+    signals: Option<Watched>,
+}
+
+/// What signals want to see sooner than it is told.
+#[derive(Debug)]
+struct Watched {
+    /// How long a window is for them: the length of what is told is a multiple of it.
+    length: Duration,
+    names: BTreeSet<Arc<str>>,
+    /// Copies of windows that were told before they were looked at.
+    told: BTreeMap<UnixMillis, Window>,
 }
 
 /// What was taken out of an intake.
@@ -57,6 +69,7 @@ impl Intake {
             open: BTreeMap::new(),
             misplaced: 0,
             made: 0,
+            signals: None,
         })))
     }
 
@@ -72,6 +85,21 @@ impl Intake {
         windows.guard = guard;
     }
 
+    /// Lets signals look each `interval` at what came of the metrics with these names; none end it.
+    pub(crate) fn watch(&self, interval: Duration, names: BTreeSet<Arc<str>>) {
+        let mut windows = self.hold();
+        windows.signals = (!names.is_empty()).then(|| Watched {
+            length: interval,
+            names,
+            told: BTreeMap::new(),
+        });
+    }
+
+    /// What came of the watched metrics from `begin` to before `end`. Nothing is taken.
+    pub(crate) fn look(&self, begin: UnixMillis, end: UnixMillis) -> Vec<Sample> {
+        self.hold().look(begin, end)
+    }
+
     /// Takes the windows that ended before `now`, or all of them at the end of the agent.
     pub(crate) fn take(&self, now: UnixMillis, all: bool) -> Gathered {
         self.hold().take(now, all)
@@ -81,8 +109,10 @@ impl Intake {
 impl Windows {
     /// The window that `time` belongs to.
     pub(crate) fn window(&mut self, time: UnixMillis) -> &mut Window {
-        let begin = time.align_down(self.length);
-        if !self.open.contains_key(&begin) && self.open.len() > WINDOWS_MAX {
+        let length = self.short();
+        let begin = time.align_down(length);
+        let windows_max = WINDOWS_MAX.saturating_mul(parts(self.length, length));
+        if !self.open.contains_key(&begin) && self.open.len() > windows_max {
             self.misplaced += 1;
             return &mut self.outside;
         }
@@ -100,18 +130,84 @@ impl Windows {
         };
         drop(self.outside.take());
         let length = self.length;
-        let over = |begin: &UnixMillis| all || *begin + length <= now;
+        let over = |begin: &UnixMillis| all || begin.align_down(length) + length <= now;
         let ended: Vec<UnixMillis> = self.open.keys().copied().filter(over).collect();
+        // Short windows of one time, in their order, are one window of what is told.
+        let mut whole: Option<(UnixMillis, Window)> = None;
         for begin in ended {
-            let Some(mut window) = self.open.remove(&begin) else {
+            let Some(window) = self.open.remove(&begin) else {
                 continue;
             };
-            let (samples, overflowed) = window.take();
-            gathered.windows.push((begin, samples));
-            gathered.overflowed.extend(overflowed);
+            self.keep_for_signals(begin, &window, now);
+            match &mut whole {
+                Some((of, all)) if *of == begin.align_down(length) => all.absorb(window),
+                _ => {
+                    gathered.add(whole.take());
+                    whole = Some((begin.align_down(length), window));
+                }
+            }
         }
+        gathered.add(whole);
         gathered
     }
+
+    /// How long windows are.
+    fn short(&self) -> Duration {
+        let watched = self.signals.as_ref();
+        watched.map_or(self.length, |watched| common(self.length, watched.length))
+    }
+
+    /// Signals may look at a window after it was told.
+    fn keep_for_signals(&mut self, begin: UnixMillis, window: &Window, now: UnixMillis) {
+        if let Some(watched) = &mut self.signals {
+            let copy = window.only(&watched.names);
+            watched.told.insert(begin, copy);
+            let oldest = now - watched.length * 2;
+            watched.told.retain(|begin, _| *begin >= oldest);
+        }
+    }
+
+    fn look(&self, begin: UnixMillis, end: UnixMillis) -> Vec<Sample> {
+        let Some(watched) = &self.signals else {
+            return Vec::new();
+        };
+        let mut seen = Window::new(self.guard.clone(), 0);
+        let told = watched.told.range(begin..end);
+        let told = told.map(|(begin, window)| (*begin, window.only(&watched.names)));
+        let open = self.open.range(begin..end);
+        let open = open.map(|(begin, window)| (*begin, window.only(&watched.names)));
+        let mut all: Vec<(UnixMillis, Window)> = told.chain(open).collect();
+        all.sort_by_key(|(begin, _)| *begin);
+        for (_, window) in all {
+            seen.absorb(window);
+        }
+        seen.take().0
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, whole: Option<(UnixMillis, Window)>) {
+        if let Some((begin, mut window)) = whole {
+            let (samples, overflowed) = window.take();
+            self.windows.push((begin, samples));
+            self.overflowed.extend(overflowed);
+        }
+    }
+}
+
+/// How many times `part` fits into `whole`.
+fn parts(whole: Duration, part: Duration) -> usize {
+    let times = whole.as_millis() / part.as_millis().max(1);
+    usize::try_from(times).unwrap_or(1).max(1)
+}
+
+/// The longest whole number of seconds that both are multiples of.
+pub(crate) fn common(one: Duration, other: Duration) -> Duration {
+    let (mut a, mut b) = (one.as_secs(), other.as_secs());
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    Duration::from_secs(a.max(1))
 }
 
 #[cfg(test)]
@@ -163,6 +259,28 @@ mod tests {
         assert_eq!(taken.windows.len(), WINDOWS_MAX + 1);
         assert_eq!(taken.misplaced, 70 - 61);
         assert!(begins(&taken).iter().all(|(_, sum)| *sum <= 1.0));
+    }
+
+    #[test]
+    fn signals_look_at_short_windows_and_what_is_told_stays_the_same() {
+        let intake = Intake::new(MINUTE, SeriesGuard::new(10, 10));
+        let ten = Duration::from_secs(10);
+        intake.watch(ten, BTreeSet::from([Arc::from("hits")]));
+        for time in [0, 9_999, 10_000, 59_999, 60_000] {
+            add(&intake, time);
+        }
+        let look = |begin, end| -> Vec<f64> {
+            let seen = intake.look(UnixMillis(begin), UnixMillis(end));
+            seen.iter().map(Sample::number).collect()
+        };
+        assert_eq!(look(0, 10_000), [2.0]);
+        assert_eq!(look(20_000, 30_000), [0.0; 0]);
+        let taken = intake.take(UnixMillis(60_000), false);
+        assert_eq!(begins(&taken), [(0, 4.0)]);
+        assert_eq!(look(50_000, 60_000), [1.0], "told before it was looked at");
+        assert_eq!(look(60_000, 70_000), [1.0]);
+        intake.watch(ten, BTreeSet::new());
+        assert_eq!(look(60_000, 70_000), [0.0; 0]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A source that meets the same series again and again looks it up once with [`Window::slot`] and
 //! keeps the slot; a slot is good in its own window only, which [`Window::generation`] names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Distribution, Folded, OVERFLOW, SeriesGuard, Statistics};
 use crate::sample::{Labels, MetricName, Sample};
@@ -58,7 +59,7 @@ pub(crate) struct Window {
 }
 
 /// What came of one series.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Gathering {
     Nothing,
     Folded(Folded),
@@ -92,7 +93,7 @@ impl Window {
         let key = if self.guard.admits(&key) {
             key
         } else {
-            let labels = Labels::one(OVERFLOW, &std::sync::Arc::from("true"));
+            let labels = Labels::one(OVERFLOW, &Arc::from("true"));
             let key = SeriesKey { labels, ..key };
             if let Some(slot) = self.slots.get(&key) {
                 return *slot;
@@ -146,6 +147,30 @@ impl Window {
         }
     }
 
+    /// Adds what came in `later`, a window of a later time, as if it had come here.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        for (key, gathering) in later.series {
+            let how = key.how;
+            let slot = self.slot(key);
+            if let Some((_, mine)) = self.series.get_mut(slot.0 as usize) {
+                mine.absorb(how, gathering);
+            }
+        }
+    }
+
+    /// A copy of what came of the metrics with these names.
+    #[must_use]
+    pub(crate) fn only(&self, wanted: &BTreeSet<Arc<str>>) -> Self {
+        let series = self.series.iter();
+        let series = series.filter(|(key, _)| wanted.contains(key.metric.name()));
+        Self {
+            guard: self.guard.clone(),
+            slots: HashMap::new(),
+            series: series.cloned().collect(),
+            generation: self.generation,
+        }
+    }
+
     /// Takes what came, and begins anew. `overflowed` names the metrics that had too many series.
     pub(crate) fn take(&mut self) -> (Vec<Sample>, Vec<String>) {
         self.slots.clear();
@@ -192,6 +217,27 @@ impl Gathering {
             (How::Sum, Self::Folded(Folded::One(sum))) => *sum += value * count,
             (How::Statistics | How::Distribution, Self::Folded(all)) => all.merge(&one),
             _ => *self = Self::Folded(one),
+        }
+    }
+
+    fn absorb(&mut self, how: How, later: Self) {
+        match (how, &mut *self, later) {
+            (_, _, Self::Nothing) => {}
+            (How::Sum, Self::Folded(Folded::One(sum)), Self::Folded(Folded::One(more))) => {
+                *sum += more;
+            }
+            (_, Self::Members(members), Self::Members(more)) => {
+                let room = MEMBERS_MAX.saturating_sub(members.len());
+                members.extend(more.into_iter().take(room));
+            }
+            (
+                How::Sum | How::Statistics | How::Distribution,
+                Self::Folded(all),
+                Self::Folded(more),
+            ) => {
+                all.merge(&more);
+            }
+            (_, _, later) => *self = later,
         }
     }
 
@@ -292,5 +338,42 @@ mod tests {
         let sums: Vec<f64> = samples.iter().map(Sample::number).collect();
         assert_eq!(sums, [6.0, 2.0, 7.0, 1.0]);
         assert_eq!(samples[2].labels, Labels::one(OVERFLOW, &"true".into()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn windows_that_are_absorbed_in_order_are_one_window(
+            values in proptest::collection::vec((0..5_u8, 0..3_u8, -50..50_i32), 0..60),
+            cuts in proptest::collection::vec(0..60_usize, 0..6),
+        ) {
+            let hows = [How::Sum, How::Last, How::Statistics, How::Distribution, How::Unique];
+            let put = |window: &mut Window, (how, tag, value): (u8, u8, i32)| {
+                let how = hows[usize::from(how)];
+                let slot = window.slot(key(&format!("{how:?}"), &tag.to_string(), how));
+                match how {
+                    How::Unique => window.add_member(slot, value.unsigned_abs().into()),
+                    _ => window.add(slot, f64::from(value), 1.0),
+                }
+            };
+            let new = || Window::new(SeriesGuard::new(100, 100), 0);
+            let (mut whole, mut parts) = (new(), vec![new()]);
+            for (place, value) in values.into_iter().enumerate() {
+                put(&mut whole, value);
+                if cuts.contains(&place) {
+                    parts.push(new());
+                }
+                put(parts.last_mut().unwrap(), value);
+            }
+            let mut joined = new();
+            for part in parts {
+                joined.absorb(part);
+            }
+            let sorted = |window: &mut Window| {
+                let mut told = told(window);
+                told.sort();
+                told
+            };
+            proptest::prop_assert_eq!(sorted(&mut joined), sorted(&mut whole));
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use plimsoll_core::catalog::Unit;
 
 use super::Template;
+use crate::scraper::Selection;
 use crate::signal::expression::Expression;
 
 /// `[signals]` and all `[[signal]]`.
@@ -19,6 +20,8 @@ pub struct SignalsConfig {
     pub namespace: String,
     /// The group's name; `None` is that of the instance's tag.
     pub group: Option<String>,
+    /// What of the host can be measured for them, in which style; its intervals do not matter.
+    pub selection: Selection,
     /// How long a gauge counts as known after it was told last.
     pub stale_after: Duration,
     /// The signals, so ordered that each stands after those that it names.

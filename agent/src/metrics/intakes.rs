@@ -3,7 +3,8 @@
 //! They outlive the road: sockets and followed logs go on handing in while the road is started anew
 //! with another configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aggregate::{Intake, SeriesGuard};
@@ -41,6 +42,14 @@ impl Intakes {
         let guard = SeriesGuard::new(config.series_per_metric_max, SERIES_MAX);
         for (feed, intake) in &self.0 {
             intake.reload(Self::interval(config, *feed), guard.clone());
+        }
+    }
+
+    /// Lets signals look each `interval` at the metrics with these names, by feed; a feed that is
+    /// not named has nothing to show.
+    pub(crate) fn watch(&self, interval: Duration, names: &BTreeMap<Feed, BTreeSet<Arc<str>>>) {
+        for (feed, intake) in &self.0 {
+            intake.watch(interval, names.get(feed).cloned().unwrap_or_default());
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::{Intakes, World};
-use crate::aggregate::{Gathered, SeriesGuard, Window};
+use crate::aggregate::{Gathered, SeriesGuard, Window, common};
 use crate::barrier::{Answer, Barrier, Questions};
 use crate::batch::metrics::{MetricBatch, MetricBatcher, Placed, Unfit, fill};
 use crate::config::{MetricsConfig, Shape, resolution_seconds};
@@ -320,13 +320,4 @@ fn tell_overflow(health: &Health, overflowed: &[String]) {
 /// Whether a whole number of intervals ended at `time`.
 fn is_multiple(time: UnixMillis, interval: Duration) -> bool {
     time.align_down(interval) == time
-}
-
-/// The longest whole number of seconds that both are multiples of.
-fn common(one: Duration, other: Duration) -> Duration {
-    let (mut a, mut b) = (one.as_secs(), other.as_secs());
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    Duration::from_secs(a.max(1))
 }

@@ -12,7 +12,8 @@ use plimsoll_core::catalog::{
     AGENT_BYTES_READ, AGENT_CALLS, AGENT_COST_PER_MONTH, AGENT_CPU, AGENT_DATUMS_DROPPED,
     AGENT_DATUMS_SENT, AGENT_EVENTS_REJECTED, AGENT_EVENTS_SENT, AGENT_FILES,
     AGENT_LIFECYCLE_NOTICES, AGENT_LINES_READ, AGENT_MEMORY, AGENT_OLDEST_UNSENT, AGENT_PROBLEMS,
-    AGENT_QUEUE_BYTES, AGENT_RETRIES, AGENT_THROTTLES, Metric,
+    AGENT_QUEUE_BYTES, AGENT_RETRIES, AGENT_SIGNAL_AGE, AGENT_SIGNAL_DELAY, AGENT_SIGNAL_GAPS,
+    AGENT_THROTTLES, Metric,
 };
 use plimsoll_core::counter::{Counter, Tally};
 
@@ -20,7 +21,7 @@ use super::snapshot::{Input, Snapshot};
 use super::{ScrapeError, Scraper};
 use crate::budget::{Totals, usd_per_month};
 use crate::health::Health;
-use crate::sample::{Sample, as_value};
+use crate::sample::{Labels, Sample, as_value};
 
 /// Clock ticks of a second in `/proc`. The kernel's interface fixes it at 100 on every
 /// architecture that EC2 has. Source: Linux, `include/uapi/asm-generic/param.h`, `USER_HZ`.
@@ -33,6 +34,7 @@ pub(crate) struct Own {
     health: Arc<Health>,
     counted: BTreeMap<&'static str, u64>,
     tallied: BTreeMap<(&'static str, &'static str), u64>,
+    gaps: BTreeMap<(Arc<str>, &'static str), u64>,
     billed: (Instant, Totals),
     worked: Option<(Instant, u64)>,
 }
@@ -44,6 +46,7 @@ impl Own {
             health,
             counted: BTreeMap::new(),
             tallied: BTreeMap::new(),
+            gaps: BTreeMap::new(),
             billed: (started, totals),
             worked: None,
         }
@@ -68,6 +71,33 @@ impl Own {
             let before = self.tallied.insert(key, now).unwrap_or(0);
             let count = as_value(now.saturating_sub(before));
             out.push(Sample::of(metric, &Arc::from(reason), count).counted());
+        }
+    }
+
+    /// How old each signal is, how late it was at most, and what was withheld since the last tick.
+    fn signals(&mut self, now: Instant, out: &mut Vec<Sample>) {
+        for (signal, record) in self.health.signals.look() {
+            let of = |metric, value| Sample::of(metric, &signal, value);
+            if let Some(taken) = record.taken {
+                let age = now.saturating_duration_since(taken).as_secs_f64();
+                out.push(of(&AGENT_SIGNAL_AGE, age));
+            }
+            if let Some(delay) = record.delay_max {
+                out.push(of(&AGENT_SIGNAL_DELAY, delay.as_secs_f64()));
+            }
+            for (reason, now) in record.gaps {
+                let before = self
+                    .gaps
+                    .insert((Arc::clone(&signal), reason), now)
+                    .unwrap_or(0);
+                let labels = Labels::new([
+                    (Arc::from("reason"), Arc::from(reason)),
+                    (Arc::from("signal"), Arc::clone(&signal)),
+                ]);
+                let count = as_value(now.saturating_sub(before));
+                let sample = Sample::new(&AGENT_SIGNAL_GAPS, count).labelled(&labels);
+                out.push(sample.counted());
+            }
         }
     }
 
@@ -121,6 +151,7 @@ impl Scraper for Own {
             |health| &health.lifecycle_notices,
             out,
         );
+        self.signals(now.taken(), out);
         out.extend(self.cost(now.taken()));
         out.extend(self.processor(now)?);
         let memory = resident_bytes(now.text(Input::SelfStatus)?)
@@ -214,6 +245,9 @@ mod tests {
         health.datums_dropped.add("too_old", 1);
         health.problems.add("truncated", 1);
         health.lifecycle_notices.add("scale_in", 1);
+        let signal = Arc::from("load");
+        health.signals.accepted(&signal, start, start + INTERVAL);
+        health.signals.gap(&signal, "draining");
         let mut told = Vec::new();
         own.scrape(&snapshot(start + INTERVAL, 150), &mut told)
             .unwrap();

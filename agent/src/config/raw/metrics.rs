@@ -117,6 +117,11 @@ fn intervals(section: &mut Section<'_>, config: &mut MetricsConfig) {
     }
 }
 
+/// What is measured of the host unless the file says otherwise.
+pub(super) fn default_selection() -> Selection {
+    default().selection
+}
+
 fn default() -> MetricsConfig {
     let all_but = |excluded: &[&str]| NameFilter::new(&["*"], excluded).unwrap_or_default();
     let sets = DIMENSION_SETS.iter().map(|set| {

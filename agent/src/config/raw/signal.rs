@@ -14,7 +14,9 @@ use plimsoll_core::catalog::{UNITS, Unit, namespace};
 use plimsoll_core::config::{Field, Section, nearest};
 
 use super::super::{LogsTemplate, MetricsConfig, SignalConfig, SignalsConfig};
-use super::metrics::is_namespace;
+use super::host::every_family;
+use super::metrics::{default_selection, is_namespace};
+use crate::scraper::{Family, OFF_BY_DEFAULT, Selection};
 use crate::signal::expression::Expression;
 use crate::signal::preset::PRESETS;
 use known::Known;
@@ -47,6 +49,7 @@ pub(super) fn read(
         interval: INTERVAL,
         namespace: namespace::SIGNAL.to_owned(),
         group: None,
+        selection: selection(metrics),
         stale_after: STALE_AFTER,
         signals: Vec::new(),
     };
@@ -93,6 +96,21 @@ pub(super) fn read(
     }
     config.signals = order::ordered(signals);
     (!config.signals.is_empty()).then_some(config)
+}
+
+/// All of the host that needs no table of its own, and what has one; not the agent itself, whose
+/// counters are told once.
+fn selection(metrics: Option<&MetricsConfig>) -> Selection {
+    let measured = metrics.map(|metrics| metrics.selection.clone());
+    let mut selection = measured.unwrap_or_else(default_selection);
+    let measured = std::mem::take(&mut selection.families);
+    let is_wanted = |family: Family| {
+        let without_table = !OFF_BY_DEFAULT.contains(&family) || family == Family::Scheduler;
+        family != Family::Agent
+            && (without_table || measured.iter().any(|one| one.family == family))
+    };
+    selection.families = every_family().filter(|one| is_wanted(one.family)).collect();
+    selection
 }
 
 fn interval(section: &mut Section<'_>, config: &mut SignalsConfig) {

@@ -1,7 +1,7 @@
 //! Which metrics a signal may name: those that something of this configuration can tell.
 
 use plimsoll_core::catalog::cwagent::CWAGENT_METRICS;
-use plimsoll_core::catalog::{AGENT_METRICS, DEVICE_METRICS, HOST_METRICS, PROCESS_METRICS};
+use plimsoll_core::catalog::{DEVICE_METRICS, HOST_METRICS, PROCESS_METRICS};
 use plimsoll_core::config::nearest;
 
 use super::super::super::{LogsTemplate, MetricsConfig};
@@ -136,9 +136,7 @@ impl<'c> Known<'c> {
             .map(|(begin, _)| *begin)
             .collect();
         let asked = asked.filter(move |name| on.iter().any(|begin| name.starts_with(begin)));
-        own.chain(theirs)
-            .chain(AGENT_METRICS.iter().map(|metric| metric.name))
-            .chain(asked)
+        own.chain(theirs).chain(asked)
     }
 
     fn of_logs(&self) -> impl Iterator<Item = &'c str> {

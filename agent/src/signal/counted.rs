@@ -1,0 +1,76 @@
+//! What became of the samples of each signal, for the agent's metrics about itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One record for each signal; signals are few, and bounded by the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct SignalHealth(Mutex<BTreeMap<Arc<str>, Record>>);
+
+/// What became of the samples of one signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// When the newest sample that CloudWatch has accepted was taken.
+    pub(crate) taken: Option<Instant>,
+    /// The longest time from taking a sample to its acceptance since the last look.
+    pub(crate) delay_max: Option<Duration>,
+    /// Samples that were withheld or dropped since the start, by reason.
+    pub(crate) gaps: BTreeMap<&'static str, u64>,
+}
+
+impl SignalHealth {
+    /// A sample that was taken then was accepted now.
+    pub(crate) fn accepted(&self, signal: &Arc<str>, taken: Instant, now: Instant) {
+        let mut all = self.all();
+        let record = all.entry(Arc::clone(signal)).or_default();
+        record.taken = record.taken.max(Some(taken));
+        let delay = now.saturating_duration_since(taken);
+        record.delay_max = record.delay_max.max(Some(delay));
+    }
+
+    /// A sample was withheld or dropped. Tells whether it is the first for this reason.
+    pub(crate) fn gap(&self, signal: &Arc<str>, reason: &'static str) -> bool {
+        let mut all = self.all();
+        let record = all.entry(Arc::clone(signal)).or_default();
+        let count = record.gaps.entry(reason).or_insert(0);
+        *count += 1;
+        *count == 1
+    }
+
+    /// All records; the longest delays begin anew.
+    pub(crate) fn look(&self) -> Vec<(Arc<str>, Record)> {
+        let mut all = self.all();
+        let records = all.iter_mut().map(|(signal, record)| {
+            let seen = record.clone();
+            record.delay_max = None;
+            (Arc::clone(signal), seen)
+        });
+        records.collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Record>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_delay_is_told_once_and_gaps_add_up() {
+        let health = SignalHealth::default();
+        let (name, start) = (Arc::from("load"), Instant::now());
+        let second = Duration::from_secs(1);
+        health.accepted(&name, start, start + second * 2);
+        health.accepted(&name, start + second * 10, start + second * 11);
+        assert!(health.gap(&name, "draining"));
+        assert!(!health.gap(&name, "draining"));
+        let (_, record) = health.look().pop().unwrap();
+        assert_eq!(record.taken, Some(start + second * 10));
+        assert_eq!(record.delay_max, Some(second * 2));
+        assert_eq!(record.gaps, BTreeMap::from([("draining", 2)]));
+        assert_eq!(health.look().pop().unwrap().1.delay_max, None);
+    }
+}

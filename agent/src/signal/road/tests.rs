@@ -1,0 +1,1 @@
+//! The road with a fake CloudWatch.
