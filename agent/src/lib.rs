@@ -65,6 +65,7 @@ use reload::Reloader;
 use roads::{Roads, metrics_drain};
 use scraper::HostRoot;
 use signal::Gate;
+use signal::road::SignalRoad;
 pub use source::datagram::OpenError;
 
 /// How much sooner the sink of metrics stops, so that it can write down what it did not send, but at
@@ -126,21 +127,15 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let (api, imds, region) = connect(&config, options).await?;
     let host = identity::at_start(&imds, region.as_deref(), &health).await;
     greet(&host, options);
-    let logs_config = config
-        .logs
-        .as_ref()
-        .map(|_| fill_names(&config, &host, &health));
+    let logs_config = names_of_logs(&config, &host, &health);
     let api = Arc::new(api.unwrap_or_else(|| dry_run(logs_config.as_ref())));
     let (host, known) = watch::channel(host);
     let (logs_stop, logs_shutdown) = shutdown::channel();
     let (metrics_stop, metrics_shutdown) = shutdown::channel();
-    // Both end when this is dropped.
+    // All end when this is dropped.
     let mut aside = JoinSet::new();
-    aside.spawn(identity::keep_asking(
-        imds.clone(),
-        host,
-        logs_shutdown.clone(),
-    ));
+    let asking = identity::keep_asking(imds.clone(), host, logs_shutdown.clone());
+    aside.spawn(asking);
 
     let world = World {
         api: Arc::clone(&api),
@@ -164,6 +159,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         logs_stop,
         metrics: None,
         metrics_stop,
+        signals: None,
         departure,
     };
     let watchdog = systemd::watchdog();
@@ -173,7 +169,12 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         ending::unless_stalled(once, &health, config.agent.drain_timeout).await
     } else {
         let metrics = world.start_metrics(&config, opened, metrics_shutdown);
-        let roads = Roads { metrics, ..roads };
+        let signals = world.start_signals(&config);
+        let roads = Roads {
+            metrics,
+            signals,
+            ..roads
+        };
         let reloader = Reloader::new(world, config.clone(), reload_shutdown);
         roads.follow(options.run_for, reloader).await
     };
@@ -265,6 +266,21 @@ impl World {
         }
     }
 
+    fn start_signals(&self, config: &Config) -> Option<SignalRoad> {
+        let signals = config.signals.clone()?;
+        let world = signal::road::World {
+            api: Arc::clone(&self.api),
+            root: HostRoot::default(),
+            clock: clock(),
+            health: Arc::clone(&self.health),
+            host: self.known.clone(),
+            intakes: self.intakes.clone(),
+            gate: self.gate.clone(),
+            seed: fastrand::u64(..),
+        };
+        Some(signal::road::start(signals, world))
+    }
+
     fn start_metrics(
         &self,
         config: &Config,
@@ -312,6 +328,12 @@ async fn connect(
 fn dry_run(logs: Option<&LogsConfig>) -> Api {
     let groups = logs.iter().flat_map(|logs| logs.groups());
     Api::DryRun(DryRun::new(Box::new(io::stdout()), groups))
+}
+
+/// The road of logs with its names, if there is one.
+fn names_of_logs(config: &Config, host: &Host, health: &Health) -> Option<LogsConfig> {
+    let logs = config.logs.as_ref();
+    logs.map(|_| fill_names(config, host, health))
 }
 
 /// Fills in the names of groups and streams, and tells the placeholders that have no value.

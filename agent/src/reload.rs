@@ -98,6 +98,12 @@ impl Reloader {
         if new.metrics != self.config.metrics {
             self.apply_metrics(&new, roads).await;
         }
+        if new.signals != self.config.signals {
+            if let Some(signals) = roads.signals.take() {
+                signals.end().await;
+            }
+            roads.signals = self.world.start_signals(&new);
+        }
         log::info!("the new configuration is in force");
         // What waits for a restart is compared with what is really in force at the next reload.
         let old = std::mem::replace(&mut self.config, new);

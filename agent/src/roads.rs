@@ -11,6 +11,7 @@ use crate::RunError;
 use crate::lifecycle::Departure;
 use crate::logs::LogsRoad;
 use crate::reload::Reloader;
+use crate::signal::road::SignalRoad;
 use crate::systemd;
 
 /// The share of the drain that is kept for the last metrics, which tell how the logs ended.
@@ -23,6 +24,7 @@ pub(crate) struct Roads {
     pub(crate) logs_stop: Trigger,
     pub(crate) metrics: Option<JoinHandle<()>>,
     pub(crate) metrics_stop: Trigger,
+    pub(crate) signals: Option<SignalRoad>,
     /// What the instance does before it ends.
     pub(crate) departure: Departure,
 }
@@ -83,6 +85,10 @@ impl Roads {
     pub(crate) async fn drain(&mut self, drain_timeout: Duration) {
         let deadline = Instant::now() + drain_timeout;
         self.logs_stop.request();
+        if let Some(signals) = self.signals.take() {
+            // It waits for nobody, and nobody waits for it.
+            tokio::spawn(signals.end());
+        }
         let logs_deadline = deadline - metrics_drain(drain_timeout);
         if timeout_at(logs_deadline, self.logs_ended()).await.is_err() {
             log::warn!("not all logs were sent in time; they are sent after the next start");

@@ -61,13 +61,14 @@ class Instance:
         self.id = self.metadata("instance-id")
         self.log = directory / "app.log"
         self.agent = None
+        local.post("/_local/instance", json.dumps({"life_cycle": "spot"}))
         self.scaling.create_auto_scaling_group(
             AutoScalingGroupName=GROUP, MinSize=0, MaxSize=2, DesiredCapacity=0,
             LaunchConfigurationName="lc", AvailabilityZones=["eu-west-1a"], DefaultInstanceWarmup=0,
         )
         self.scaling.attach_instances(AutoScalingGroupName=GROUP, InstanceIds=[self.id])
         self.scaling.put_lifecycle_hook(
-            AutoScalingGroupName=GROUP, LifecycleHookName=HOOK, HeartbeatTimeout=30,
+            AutoScalingGroupName=GROUP, LifecycleHookName=HOOK, HeartbeatTimeout=300,
             LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
         )
 
@@ -120,6 +121,8 @@ class Instance:
         self.announced = time.time()
         if notice != "scale_in":
             self.local.post("/_local/instance", json.dumps(notice))
+            # The group follows; what matters here is that the first notice begins the departure.
+            wait_until(lambda: (self.directory / "left").exists(), 20, "the notice")
         self.scaling.terminate_instance_in_auto_scaling_group(
             InstanceId=self.id, ShouldDecrementDesiredCapacity=True
         )
@@ -175,7 +178,7 @@ def check_all_was_handed_over(instance, capsys, notice):
 @pytest.mark.parametrize(
     ("notice", "steer", "lifecycle"),
     [
-        ("spot", {"spot": "terminate"}, ""),
+        ("spot_interruption", {"spot": "terminate"}, ""),
         ("scale_in", "scale_in", ""),
         ("rebalance", {"rebalance": True}, 'rebalance = "drain"'),
     ],

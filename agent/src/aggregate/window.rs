@@ -269,7 +269,7 @@ mod tests {
     fn key(name: &str, tag: &str, how: How) -> SeriesKey {
         SeriesKey {
             metric: GivenMetric::new(name, Unit::None).into(),
-            labels: Labels::one("tag", &std::sync::Arc::from(tag)),
+            labels: Labels::one("tag", &Arc::from(tag)),
             how,
         }
     }

@@ -28,6 +28,7 @@ fn roads(
         logs_stop,
         metrics: Some(metrics(metrics_shutdown)),
         metrics_stop,
+        signals: None,
         departure: Departure::unattended(),
     }
 }

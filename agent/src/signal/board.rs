@@ -156,8 +156,13 @@ impl Values for Board {
     }
 
     fn signal(&self, name: &str) -> Result<f64, NoValue> {
-        let missing = || Err(NoValue::Missing(name.to_owned()));
-        self.signals.get(name).cloned().unwrap_or_else(missing)
+        let Some((name, value)) = self.signals.get_key_value(name) else {
+            return Err(NoValue::Missing(name.to_owned()));
+        };
+        value.clone().map_err(|why| NoValue::Signal {
+            name: Arc::clone(name),
+            why: Box::new(why),
+        })
     }
 }
 

@@ -59,15 +59,12 @@ impl Answers {
         }
     }
 
-    /// Since when all of these answer; `None` while any does not. No probes answer since ever.
-    pub(super) fn good_since(&self, probes: &[Probe]) -> Option<Option<Instant>> {
+    /// Since when all of these answer; `None` while any does not, and for none.
+    pub(super) fn good_since(&self, probes: &[Probe]) -> Option<Instant> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut latest = None;
-        for probe in probes {
-            let since = all.get(probe).and_then(|state| state.good_since)?;
-            latest = latest.max(Some(since));
-        }
-        Some(latest)
+        let since = |probe| all.get(probe).and_then(|state: &State| state.good_since);
+        let since: Option<Vec<Instant>> = probes.iter().map(since).collect();
+        since?.into_iter().max()
     }
 
     fn note(&self, probe: &Probe, good: bool) {
@@ -169,7 +166,7 @@ mod tests {
             [false, true, false, true, false, false, true].map(is_good),
             [false, true, true, true, true, false, true]
         );
-        assert_eq!(answers.good_since(&[]), Some(None));
+        assert_eq!(answers.good_since(&[]), None);
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use plimsoll_aws::limits::metrics as limits;
 use plimsoll_aws::{Datum, DatumValue, Error, MetricsApi, Series};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::{Clock, UnixMillis};
-use plimsoll_core::shutdown::Shutdown;
+use plimsoll_core::shutdown::{Shutdown, Trigger, channel};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -28,7 +28,7 @@ use crate::config::{SignalConfig, SignalsConfig};
 use crate::health::Health;
 use crate::identity::Host;
 use crate::metrics::Intakes;
-use crate::sample::{Feed, Sample};
+use crate::sample::Feed;
 use crate::scraper::{Family, HostRoot, Scrapers};
 use crate::ticker::Ticker;
 
@@ -62,13 +62,30 @@ pub(crate) struct World<A> {
     pub(crate) intakes: Intakes,
     pub(crate) gate: Gate,
     pub(crate) seed: u64,
-    pub(crate) shutdown: Shutdown,
 }
 
-/// Starts to tell signals. The task ends after `shutdown`, when what waits is sent or a second is
-/// over.
-pub(crate) fn start<A: MetricsApi>(config: SignalsConfig, world: World<A>) -> JoinHandle<()> {
-    tokio::spawn(Road::new(config, world).run())
+/// The road under way.
+#[derive(Debug)]
+pub(crate) struct SignalRoad {
+    task: JoinHandle<()>,
+    stop: Trigger,
+}
+
+impl SignalRoad {
+    /// Takes no sample any more, and waits until what waits is sent or a second is over.
+    pub(crate) async fn end(mut self) {
+        self.stop.request();
+        if timeout(DRAIN * 2, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+/// Starts to tell signals.
+pub(crate) fn start<A: MetricsApi>(config: SignalsConfig, world: World<A>) -> SignalRoad {
+    let (stop, shutdown) = channel();
+    let task = tokio::spawn(Road::new(config, world, shutdown).run());
+    SignalRoad { task, stop }
 }
 
 /// How a call ended: what it carried, and whether it was taken.
@@ -95,13 +112,14 @@ struct Road<A> {
     /// The tick before, on the wall and monotonic.
     ticked: Option<(UnixMillis, Instant)>,
     group: Option<Arc<str>>,
+    shutdown: Shutdown,
 }
 
 impl<A: MetricsApi> Road<A> {
-    fn new(config: SignalsConfig, world: World<A>) -> Self {
-        let named: Vec<&MetricRef> = all_metrics(&config.signals).collect();
-        let names: BTreeSet<Arc<str>> = named.iter().map(|one| Arc::clone(&one.name)).collect();
-        world.intakes.watch(config.interval, &watched(&named));
+    fn new(config: SignalsConfig, world: World<A>, shutdown: Shutdown) -> Self {
+        let asked: Vec<&MetricRef> = all_metrics(&config.signals).collect();
+        let names: BTreeSet<Arc<str>> = asked.iter().map(|one| Arc::clone(&one.name)).collect();
+        world.intakes.watch(config.interval, &watched(&asked));
         let mut random = fastrand::Rng::with_seed(world.seed);
         let spread = SPREAD_MAX.min(config.interval / 4).mul_f64(random.f64());
         Self {
@@ -130,6 +148,7 @@ impl<A: MetricsApi> Road<A> {
             not_before: Instant::now(),
             ticked: None,
             group: None,
+            shutdown,
             config,
             world,
         }
@@ -145,7 +164,7 @@ impl<A: MetricsApi> Road<A> {
         self.scrapers.prime().await;
         let clock = Arc::clone(&self.world.clock);
         let mut ticker = Ticker::new(clock, self.config.interval, self.config.interval / 2);
-        let mut shutdown = self.world.shutdown.clone();
+        let mut shutdown = self.shutdown.clone();
         loop {
             let may_send = self.may_send();
             let not_before = self.not_before;
@@ -259,9 +278,10 @@ impl<A: MetricsApi> Road<A> {
         if let Some(reason) = self.world.gate.closed() {
             return Some(reason);
         }
-        let Some(answering) = self.answers.good_since(&signal.health) else {
+        let answering = self.answers.good_since(&signal.health);
+        if answering.is_none() && !signal.health.is_empty() {
             return Some("unhealthy");
-        };
+        }
         let warm_from = self.booted.max(answering);
         let is_cold = warm_from.is_some_and(|from| from.elapsed() < signal.warm_up);
         is_cold.then_some("warming_up")
@@ -403,9 +423,9 @@ fn feeds() -> impl Iterator<Item = (Feed, FeedName)> {
 
 /// The names that each feed is asked for. A metric of the catalog is the host's unless its feed is
 /// named, so that no feed keeps short windows for it.
-fn watched(named: &[&MetricRef]) -> BTreeMap<Feed, BTreeSet<Arc<str>>> {
+fn watched(asked: &[&MetricRef]) -> BTreeMap<Feed, BTreeSet<Arc<str>>> {
     let mut all: BTreeMap<Feed, BTreeSet<Arc<str>>> = BTreeMap::new();
-    for metric in named {
+    for metric in asked {
         let is_hosts = plimsoll_core::catalog::all().any(|known| known.name == &*metric.name);
         for (feed, name) in feeds() {
             if metric.feed == Some(name) || (metric.feed.is_none() && !is_hosts) {

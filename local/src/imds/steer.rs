@@ -27,10 +27,12 @@ const STATES: [&str; 8] = [
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InstanceChangeError {
     /// The body is not a JSON object.
-    #[error("expected a JSON object with spot, rebalance, lifecycle_state or tags: {0}")]
+    #[error(
+        "expected a JSON object with spot, rebalance, life_cycle, lifecycle_state or tags: {0}"
+    )]
     NotAnObject(String),
     /// There is no such member.
-    #[error("\"{0}\" is not known; it may be spot, rebalance, lifecycle_state or tags")]
+    #[error("\"{0}\" is not known; it may be spot, rebalance, life_cycle, lifecycle_state or tags")]
     UnknownMember(String),
     /// The member cannot have this value.
     #[error("{member} cannot be {found}; it may be {allowed}")]
@@ -47,7 +49,7 @@ pub enum InstanceChangeError {
 impl InstanceProfile {
     /// Changes what a JSON object says, all of it or nothing:
     /// `spot` (`"terminate"`, `"stop"`, `"hibernate"` in two minutes, or null), `rebalance` (true
-    /// or false), `lifecycle_state` (a state or null), `tags` (an object of texts or null).
+    /// or false), `life_cycle` (how it was bought), `lifecycle_state` (a state or null), `tags` (an object of texts or null).
     ///
     /// # Errors
     /// See [`InstanceChangeError`].
@@ -59,6 +61,7 @@ impl InstanceProfile {
             match name.as_str() {
                 "spot" => changed.spot_action = spot_action(&value, now)?,
                 "rebalance" => changed.rebalance = rebalance(&value, now)?,
+                "life_cycle" => changed.life_cycle = life_cycle(&value)?,
                 "lifecycle_state" => changed.lifecycle_state = lifecycle_state(&value)?,
                 "tags" => changed.tags = tags(&value)?,
                 _ => return Err(InstanceChangeError::UnknownMember(name)),
@@ -74,6 +77,18 @@ fn bad(member: &'static str, found: &Json, allowed: &'static str) -> InstanceCha
         member,
         found: found.to_string(),
         allowed,
+    }
+}
+
+/// How the instance was bought. Source: EC2 user guide, instance metadata categories.
+fn life_cycle(value: &Json) -> Result<String, InstanceChangeError> {
+    let known = ["on-demand", "spot", "scheduled", "capacity-block"];
+    match value.as_str().filter(|word| known.contains(word)) {
+        Some(word) => Ok(word.to_owned()),
+        None => {
+            let allowed = "on-demand, spot, scheduled or capacity-block";
+            Err(bad("life_cycle", value, allowed))
+        }
     }
 }
 
