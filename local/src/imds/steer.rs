@@ -49,7 +49,8 @@ pub enum InstanceChangeError {
 impl InstanceProfile {
     /// Changes what a JSON object says, all of it or nothing:
     /// `spot` (`"terminate"`, `"stop"`, `"hibernate"` in two minutes, or null), `rebalance` (true
-    /// or false), `life_cycle` (how it was bought), `lifecycle_state` (a state or null), `tags` (an object of texts or null).
+    /// or false), `life_cycle` (how it was bought), `lifecycle_state` (a state or null), `tags` (an
+    /// object of texts or null).
     ///
     /// # Errors
     /// See [`InstanceChangeError`].
@@ -83,13 +84,10 @@ fn bad(member: &'static str, found: &Json, allowed: &'static str) -> InstanceCha
 /// How the instance was bought. Source: EC2 user guide, instance metadata categories.
 fn life_cycle(value: &Json) -> Result<String, InstanceChangeError> {
     let known = ["on-demand", "spot", "scheduled", "capacity-block"];
-    match value.as_str().filter(|word| known.contains(word)) {
-        Some(word) => Ok(word.to_owned()),
-        None => {
-            let allowed = "on-demand, spot, scheduled or capacity-block";
-            Err(bad("life_cycle", value, allowed))
-        }
-    }
+    let allowed = "on-demand, spot, scheduled or capacity-block";
+    let word = value.as_str().filter(|word| known.contains(word));
+    let word = word.ok_or_else(|| bad("life_cycle", value, allowed))?;
+    Ok(word.to_owned())
 }
 
 fn spot_action(value: &Json, now: UnixMillis) -> Result<Option<SpotAction>, InstanceChangeError> {
@@ -164,6 +162,7 @@ mod tests {
             r#"{"spot":null,"color":1}"#,
             r#"{"rebalance":false,"spot":"explode"}"#,
             r#"{"lifecycle_state":"Asleep"}"#,
+            r#"{"life_cycle":"lent"}"#,
             r#"{"tags":{"a":1}}"#,
         ] {
             assert!(instance.change(body.as_bytes(), now).is_err(), "{body}");
