@@ -85,7 +85,7 @@ def test_what_is_held_is_sent_before_the_instance_goes(local, tmp_path):
     )
     wait_until(lambda: "started" in running.text(), 20, "the start")
     local.post("/_local/instance", json.dumps({"lifecycle_state": "Terminated"}))
-    wait_until(lambda: "the instance is about to end" in running.text(), 20, "the notice")
+    wait_until(lambda: "the time line of leaving" in running.text(), 20, "the notice")
     file.write_text("the last words\n")
     wait_until(lambda: events_accepted(local) >= 1, 10, "the last words, long before the flush interval")
     assert running.stop() == 0
