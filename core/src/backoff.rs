@@ -45,6 +45,13 @@ impl Backoff {
         self.ceiling(attempt).mul_f64(rng.f64())
     }
 
+    /// The same schedule, which never waits longer than `max`, but at least its base.
+    #[must_use]
+    pub fn capped(self, max: Duration) -> Self {
+        let max = self.max.min(max).max(self.base);
+        Self { max, ..self }
+    }
+
     /// The longest wait that [`Self::delay`] can give for `attempt`.
     #[must_use]
     pub fn ceiling(&self, attempt: u32) -> Duration {
@@ -77,6 +84,12 @@ mod tests {
         for attempt in 0..100 {
             assert!(backoff.delay(attempt, &mut rng) <= backoff.ceiling(attempt));
         }
+        let capped = backoff.capped(Duration::from_secs(1));
+        assert_eq!(capped.ceiling(50), Duration::from_secs(1));
+        assert_eq!(
+            backoff.capped(Duration::ZERO).ceiling(50),
+            Duration::from_millis(100)
+        );
         assert_eq!(backoff.ceiling(0), Duration::from_millis(100));
         assert_eq!(backoff.ceiling(3), Duration::from_millis(800));
         assert_eq!(backoff.ceiling(99), Duration::from_secs(5));

@@ -46,6 +46,11 @@ const STUCK_FAILURES: u32 = 3;
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a batch that is due and held up by others of its stream is looked at again.
 const HELD_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest back-off while somebody waits until all is sent: soon the instance may be gone.
+const ASKED_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Questions that follow each other within this time belong together: who waits for the reading
+/// asks once a second.
+const ASKED_INTERVAL: Duration = Duration::from_secs(2);
 /// How long an event waits for its batch to fill once the end is near.
 const HURRIED_FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -77,6 +82,8 @@ pub(crate) struct Sink<A> {
     /// Where is asked whether all that came is settled.
     questions: Option<Questions>,
     asked: Asked,
+    /// When was asked last.
+    asked_at: Option<Instant>,
     begun: Instant,
     open: OpenBatches,
     waiting: Waiting,
@@ -103,6 +110,7 @@ impl<A: LogsApi> Sink<A> {
             configs: None,
             questions: None,
             asked: Asked::default(),
+            asked_at: None,
             begun: Instant::now(),
             open: OpenBatches::default(),
             waiting: Waiting::default(),
@@ -158,6 +166,7 @@ impl<A: LogsApi> Sink<A> {
                 Some(answer) = heard(&mut self.questions) => self.ask(&mut input, answer),
                 () = hurry.asked(), if !hurried => {
                     hurried = true;
+                    self.hasten();
                     self.open.hurry(Instant::now());
                     self.set_flush_interval(self.options.flush_interval, true);
                 }
@@ -178,9 +187,28 @@ impl<A: LogsApi> Sink<A> {
             self.take(&Arc::new(chunk));
         }
         self.seal_all();
+        if !self.is_asked() {
+            self.hasten();
+        }
+        self.asked_at = Some(Instant::now());
         let running = self.running.keys().copied();
         let on_their_way = self.waiting.numbers().chain(running).collect();
         self.asked.ask(on_their_way, answer);
+    }
+
+    /// Whether somebody waits until all is sent.
+    fn is_asked(&mut self) -> bool {
+        let lately = self
+            .asked_at
+            .is_some_and(|at| at.elapsed() < ASKED_INTERVAL);
+        lately || self.asked.is_open()
+    }
+
+    /// What failed or was throttled before is tried once without its wait. What the service asked
+    /// for is kept to, and what fails again waits again.
+    fn hasten(&mut self) {
+        self.waiting.hasten(Instant::now());
+        self.pace.hurry();
     }
 
     fn seal_all(&mut self) {
@@ -319,7 +347,7 @@ impl<A: LogsApi> Sink<A> {
     }
 
     /// Tries again after a while.
-    fn retry(&mut self, work: Work, error: &Error) {
+    fn retry(&mut self, mut work: Work, error: &Error) {
         let health = &self.putter.health;
         health.retries.add(1);
         let now = Instant::now();
@@ -330,10 +358,10 @@ impl<A: LogsApi> Sink<A> {
             least = retry_after.unwrap_or_default();
         }
         let passing = matches!(error.action(), Action::RetryLater | Action::Create);
-        let backoff = if passing {
-            &self.options.backoff
-        } else {
-            &self.options.denied_backoff
+        let backoff = match (passing, self.is_asked()) {
+            (true, true) => self.options.backoff.capped(ASKED_PAUSE_MAX),
+            (true, false) => self.options.backoff,
+            (false, _) => self.options.denied_backoff,
         };
         let stream = work.batch.stream();
         self.running.remove(&work.number);
@@ -346,6 +374,7 @@ impl<A: LogsApi> Sink<A> {
         }
         // The jitter comes on top of what was asked for: everyone was told the same time.
         let delay = least + backoff.delay(work.failures - 1, &mut self.rng);
+        work.not_before = (!least.is_zero()).then(|| now + least);
         self.waiting.delay(work, now + delay);
     }
 

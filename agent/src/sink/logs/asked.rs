@@ -21,6 +21,11 @@ impl Asked {
         self.answer();
     }
 
+    /// Whether somebody still waits for an answer.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.iter().any(|(_, answer)| !answer.is_closed())
+    }
+
     /// `part` is a part of a batch that was split, which is settled after all parts were told.
     pub(super) fn split(&mut self, batch: u64, part: u64) {
         for (batches, _) in &mut self.0 {

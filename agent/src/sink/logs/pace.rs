@@ -21,6 +21,9 @@ const RATE_CUT: f64 = 0.7;
 const CUT_INTERVAL: Duration = Duration::from_secs(1);
 /// Calls a second by which the rate grows in a second of success.
 const RATE_STEP: f64 = 0.5;
+/// The same while somebody waits until all is sent: a backlog of 100 MiB is some 120 calls, and the
+/// instance may have two minutes.
+const RATE_STEP_HURRIED: f64 = 2.0;
 /// The least rate, calls a second: 25,000 instances of one account fit into the quota of 5,000.
 const RATE_MIN: f64 = 0.2;
 /// How long after the last throttled call the rate is lifted.
@@ -35,6 +38,7 @@ pub(crate) struct Pace {
     max: f64,
     cut: Option<Instant>,
     rate: Option<Rate>,
+    rate_step: f64,
     measured: Measured,
 }
 
@@ -62,6 +66,7 @@ impl Pace {
             max,
             cut: None,
             rate: None,
+            rate_step: RATE_STEP,
             measured: Measured {
                 since: None,
                 count: 0.0,
@@ -79,6 +84,15 @@ impl Pace {
         } else {
             self.limit.min(self.max)
         };
+    }
+
+    /// Forgets what throttling has narrowed, because all is to be sent soon. The next throttled call
+    /// narrows again; from then on the rate grows faster than otherwise, until it is lifted.
+    pub(crate) fn hurry(&mut self) {
+        self.limit = self.max;
+        self.cut = None;
+        self.rate = None;
+        self.rate_step = RATE_STEP_HURRIED;
     }
 
     /// Whether one more call may start when `running` are on their way.
@@ -109,9 +123,12 @@ impl Pace {
         self.limit = (self.limit + 1.0 / self.limit).min(self.max);
         if self.cut.is_none_or(|cut| now - cut >= RATE_FORGET) {
             self.rate = None;
+            if self.cut.take().is_some() {
+                self.rate_step = RATE_STEP;
+            }
         }
         if let Some(rate) = &mut self.rate {
-            rate.per_second += RATE_STEP / rate.per_second.max(1.0);
+            rate.per_second += self.rate_step / rate.per_second.max(1.0);
         }
     }
 
@@ -227,5 +244,23 @@ mod tests {
         assert!(!pace.allows(0, now));
         assert!(pace.opens_at(0).unwrap() > now);
         assert_eq!(pace.opens_at(2), None);
+    }
+
+    #[test]
+    fn a_hurry_forgets_throttling_until_it_comes_again_and_then_grows_faster() {
+        let mut pace = Pace::new(4);
+        let start = Instant::now();
+        for second in 0..60 {
+            pace.throttled(start + Duration::from_secs(second));
+        }
+        let mut now = start + Duration::from_mins(1);
+        assert!(calls_in_ten_seconds(&mut pace, now, false) <= 3);
+        now += Duration::from_secs(10);
+        pace.hurry();
+        assert_eq!(allowed(&pace, now), 4);
+        pace.throttled(now);
+        assert_eq!(allowed(&pace, now), 0, "an answer is honoured at once");
+        let fast = calls_in_ten_seconds(&mut pace, now, true);
+        assert!((60..200).contains(&fast), "{fast}");
     }
 }

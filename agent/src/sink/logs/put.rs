@@ -50,6 +50,8 @@ pub(crate) struct Work {
     pub(crate) since: Instant,
     /// Tries that failed.
     pub(crate) failures: u32,
+    /// The service asked not to be called before, in its last answer.
+    pub(crate) not_before: Option<Instant>,
     /// What the service has answered, if refused events could not be kept yet.
     answered: Option<Answer>,
     family: Arc<Family>,
@@ -92,6 +94,7 @@ impl Work {
             since,
             batch: Arc::new(batch),
             failures: 0,
+            not_before: None,
             answered: None,
             family: Arc::default(),
         }
@@ -109,6 +112,7 @@ impl Work {
             since: self.since,
             batch,
             failures: 0,
+            not_before: None,
             answered: None,
             family: Arc::clone(&self.family),
         }

@@ -1,5 +1,6 @@
 //! The sink against a CloudWatch Logs that misbehaves, on a paused clock.
 
+mod asked;
 mod pressure;
 
 use super::*;
@@ -12,6 +13,7 @@ use plimsoll_core::shutdown::{Trigger, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::barrier::{Barrier, barrier};
 use crate::checkpoint::{Ledger, Snapshot};
 use crate::config::Persistence;
 use crate::deadletter::DeadLetters;
@@ -34,6 +36,7 @@ struct Road {
     state: tempfile::TempDir,
     task: JoinHandle<()>,
     trigger: Trigger,
+    barrier: Barrier,
 }
 
 fn road<A: LogsApi + Clone>(api: &A, puts_max: usize) -> Road {
@@ -72,7 +75,8 @@ fn road_with<A: LogsApi + Clone>(api: &A, change: impl Fn(&mut SinkOptions)) -> 
     change(&mut options);
     let (trigger, shutdown) = channel();
     let (queue, receiver) = bounded(1 << 24);
-    let sink = Sink::new(putter, options);
+    let (barrier, questions) = barrier();
+    let sink = Sink::new(putter, options).answering(questions);
     Road {
         queue,
         ledger,
@@ -83,6 +87,7 @@ fn road_with<A: LogsApi + Clone>(api: &A, change: impl Fn(&mut SinkOptions)) -> 
         state,
         task: tokio::spawn(sink.run(receiver, shutdown.hurry())),
         trigger,
+        barrier,
     }
 }
 

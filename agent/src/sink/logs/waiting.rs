@@ -88,6 +88,14 @@ impl Waiting {
         self.delayed.insert((at, work.number), work);
     }
 
+    /// Batches that failed are tried again as soon as the service allows it.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        for ((at, number), work) in std::mem::take(&mut self.delayed) {
+            let allowed = work.not_before.unwrap_or(now).max(now);
+            self.delayed.insert((at.min(allowed), number), work);
+        }
+    }
+
     /// When a batch that failed is tried again, or one may overtake another.
     pub(crate) fn next(&self) -> Option<Instant> {
         let retry = self.delayed.first_key_value().map(|((at, _), _)| *at);
@@ -233,6 +241,22 @@ mod tests {
         waiting.push_first(work(9, 2));
         assert_eq!(order(&mut waiting), [0, 9, 20, 1, 10, 2, 3]);
         assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn batches_that_wait_are_hastened_but_not_before_the_service_allows_it() {
+        let mut waiting = Waiting::default();
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        waiting.delay(work(1, 1), after(20));
+        let mut asked = work(2, 2);
+        asked.not_before = Some(after(3));
+        waiting.delay(asked, after(20));
+        waiting.hasten(now);
+        assert_eq!(waiting.next(), Some(now));
+        waiting.wait_is_over(now);
+        assert_eq!(order(&mut waiting), [1]);
+        assert_eq!(waiting.next(), Some(after(3)));
     }
 
     #[test]
