@@ -308,11 +308,12 @@ fn reply(world: &World, route: &Route, outcome: &Answer, query_mode: bool) -> Re
     )
 }
 
-/// Sends an answer. The `Date` is that of the stand-in's clock: SDKs correct theirs by it.
+/// Sends an answer. The `Date` is of the clients' clock at the offset: SDKs correct theirs by it,
+/// and with an accelerated one their signatures would run ahead.
 fn plain(world: &World, answer: PlainAnswer) -> Reply {
     let mut builder = Response::builder()
         .status(answer.status)
-        .header("date", http_date(world.clock.now()));
+        .header("date", http_date(world.clock.client_now()));
     if !answer.content_type.is_empty() {
         builder = builder.header("content-type", answer.content_type);
     }

@@ -21,8 +21,11 @@ struct Client {
 
 impl Client {
     async fn start() -> Self {
-        let clock = Arc::new(ManualClock::at(NOW));
-        let world = Arc::new(World::new(Settings::default(), clock));
+        Self::serving(Settings::default(), &Arc::new(ManualClock::at(NOW))).await
+    }
+
+    async fn serving(settings: Settings, clock: &Arc<ManualClock>) -> Self {
+        let world = Arc::new(World::new(settings, Arc::clone(clock) as _));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(listen, Arc::clone(&world)).await.unwrap();
         let address = server.address().unwrap();
@@ -194,6 +197,20 @@ async fn a_lost_answer_has_taken_effect_and_a_reset_has_not() {
     assert_eq!(client.json("PutMetricData", DATUM).await.unwrap().0, 503);
     client.plain("DELETE", "/_local/faults", "").await;
     assert_eq!(client.json("PutMetricData", DATUM).await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn an_accelerated_clock_tells_clients_the_time_by_which_they_sign() {
+    let clock = Arc::new(ManualClock::at(UnixMillis(NOW.0 - 60_000)));
+    let settings = Settings {
+        accelerate: 60,
+        ..Settings::default()
+    };
+    let client = Client::serving(settings, &clock).await;
+    clock.set(NOW);
+    let (status, headers, _) = client.json("ListMetrics", "{}").await.unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(headers["date"], "Tue, 24 Nov 2026 12:46:00 GMT");
 }
 
 #[tokio::test]
