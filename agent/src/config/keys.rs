@@ -412,8 +412,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "The name of the metric. Each `[[signal]]` needs its own.";
     "signal.expression", "expression", "required, or `preset`",
         "What is told: numbers, `+ - * /`, parentheses, metrics by name (others than letters, digits and `_` in double quotes, a feed in front: `statsd:x`, labels: `disk_used_percent{path=\"/\"}`), their statistics `avg sum minimum maximum count rate p50…p99.9`, the functions `max min clamp abs default`, and `signal(\"name\")`. A metric that is not known, a division by zero or a result that is no number withholds the signal.";
-    "signal.preset", "`saturation`, `pressure`, `requests_per_second` or `latency_p99`", "none",
-        "A named expression instead. `saturation` is the fullest of processors (at 80 %), memory (90 %) and stalls of processors (60 %), memory (20 %) and disks (40 %), as percent of that; `pressure` the largest stall; the others come from access logs.";
+    "signal.preset", "`saturation`, `pressure`, `requests_in_flight`, `requests_per_second` or `latency_p99`", "none",
+        "A named expression instead. `saturation` is the fullest of processors (at 80 %), memory (90 %) and stalls of processors (60 %), memory (20 %) and disks (40 %), as percent of that; `pressure` the largest stall; the others come from access logs: `requests_in_flight` is the latency of all requests that ended in an interval, by its length (Little's law).";
     "signal.unit", "unit of CloudWatch", "that of the preset, else `None`", "The unit of the metric.";
     "signal.target", "number", "none",
         "The value at which the group is as large as it should be. Only advice: nothing in the agent acts on it.";

@@ -182,6 +182,8 @@ fn percentile(told: &[&Told], share: f64) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::sample::GivenMetric;
+    use crate::signal::expression::Expression;
+    use crate::signal::preset::PRESETS;
     use plimsoll_core::catalog::Unit;
 
     const INTERVAL: Duration = Duration::from_secs(10);
@@ -258,6 +260,40 @@ mod tests {
         let p = |thousandths| board.metric(&asked(Statistic::Percentile(thousandths), None));
         assert_eq!(p(50_000), Ok(50.0));
         assert_eq!(p(99_000), Ok(99.0));
+    }
+
+    #[test]
+    fn requests_in_flight_are_the_same_in_short_long_and_folded_intervals() {
+        // Three requests a second that stay two seconds each are six at a time (Little's law).
+        let preset = PRESETS.iter().find(|one| one.name == "requests_in_flight");
+        let expression = Expression::read(preset.unwrap().expression).unwrap();
+        let folded = |count: f64| {
+            let (min, max, sum) = (2.0, 2.0, 2.0 * count);
+            Folded::Statistics(Statistics {
+                count,
+                sum,
+                min,
+                max,
+            })
+        };
+        let each = |count: usize| spread(std::iter::repeat_n(2, count));
+        for (seconds, values) in [
+            (10, vec![each(30)]),
+            (60, vec![each(180)]),
+            (10, vec![folded(30.0)]),
+            (60, vec![folded(180.0)]),
+            (10, vec![each(10), folded(20.0)]),
+        ] {
+            let length = Duration::from_secs(seconds);
+            let mut board = Board::new(length, length, [Arc::from("Latency")]);
+            board.begin(UnixMillis(60_000));
+            for (number, value) in values.into_iter().enumerate() {
+                let mut sample = sample(&number.to_string(), value, false);
+                sample.metric = GivenMetric::new("Latency", Unit::Seconds).into();
+                board.note(FeedName::Logs, sample);
+            }
+            assert_eq!(expression.value(&board), Ok(6.0), "{seconds} s");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) struct Preset {
 }
 
 /// All of them.
-pub(crate) const PRESETS: [Preset; 4] = [
+pub(crate) const PRESETS: [Preset; 5] = [
     Preset {
         name: "saturation",
         expression: "100 * max(cpu_usage_active / 80, mem_used_percent / 90, \
@@ -32,6 +32,14 @@ pub(crate) const PRESETS: [Preset; 4] = [
         name: "pressure",
         expression: "max(pressure_cpu_some, pressure_memory_some, pressure_io_some)",
         unit: Unit::Percent,
+    },
+    // Little's law: the average number in a system is the arrivals of a second times the time that
+    // each stays, which is the seconds that all of them stayed, of a second. Source: J. D. C.
+    // Little, "A Proof for the Queuing Formula L = λW", Operations Research 9 (3), 1961.
+    Preset {
+        name: "requests_in_flight",
+        expression: "rate(logs:Latency)",
+        unit: Unit::Count,
     },
     Preset {
         name: "requests_per_second",
