@@ -1,4 +1,4 @@
-//! The command line: `plimsoll-collector run | validate | plan | version`.
+//! The command line: `plimsoll-collector run | validate | plan | backtest | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
 
@@ -12,6 +12,8 @@ use plimsoll_aws::Clients;
 use plimsoll_core::cli::{FAILED, complain, count_mistakes, failure, not_run, print, runtime};
 use plimsoll_core::error::chain;
 use plimsoll_core::logging;
+
+mod backtest;
 
 use crate::RunOptions;
 use crate::config::{Config, DEFAULT_PATH, Mistakes};
@@ -40,6 +42,8 @@ enum Command {
     Validate(ConfigArgs),
     /// Show how alarms and the dashboard differ from what they should be. Changes nothing.
     Plan(ConfigArgs),
+    /// Show what scaling policies would have made of a load that was. Calls nothing.
+    Backtest(backtest::BacktestArgs),
     /// Print the version.
     Version,
 }
@@ -77,6 +81,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
         Command::Plan(args) => plan(&args),
+        Command::Backtest(args) => backtest::backtest(&args),
         Command::Version => {
             print(concat!(
                 "plimsoll-collector ",

@@ -5,6 +5,7 @@
 //! file puts them together, waits for a signal, and lets them drain: only sources are told to
 //! stop, and everything behind them ends when its input does.
 
+pub mod backtest;
 pub mod calls;
 pub mod cli;
 pub mod config;
