@@ -104,7 +104,10 @@ impl Board {
 
     fn matching<'b>(&'b self, metric: &'b MetricRef) -> Option<Vec<&'b Told>> {
         let series = self.metrics.get(&metric.name)?;
-        if series.overflowed == Some(self.now) {
+        // What was left out may be a gauge, which would count as known for as long.
+        let is_incomplete =
+            |at: UnixMillis| at > self.now || self.now.since(at) <= self.stale_after;
+        if series.overflowed.is_some_and(is_incomplete) {
             return None;
         }
         let fits = |(feed, labels): &(FeedName, Labels)| {
@@ -334,8 +337,12 @@ mod tests {
         assert!(board.metric(&asked(Statistic::Sum, None)).is_ok());
         board.note(FeedName::Statsd, sample("one more", Folded::One(1.0), true));
         assert!(board.metric(&asked(Statistic::Sum, None)).is_err());
-        board.begin(UnixMillis(110_000));
-        board.note(FeedName::Statsd, sample("0", Folded::One(1.0), true));
-        assert_eq!(board.metric(&asked(Statistic::Sum, None)), Ok(1.0));
+        // A gauge that was left out would be known for 90 s.
+        for (now, expected) in [(110_000, None), (190_000, None), (200_000, Some(1.0))] {
+            board.begin(UnixMillis(now));
+            board.note(FeedName::Statsd, sample("0", Folded::One(1.0), true));
+            let told = board.metric(&asked(Statistic::Sum, None));
+            assert_eq!(told.ok(), expected, "{now}");
+        }
     }
 }
