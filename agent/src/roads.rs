@@ -85,10 +85,8 @@ impl Roads {
     pub(crate) async fn drain(&mut self, drain_timeout: Duration) {
         let deadline = Instant::now() + drain_timeout;
         self.logs_stop.request();
-        if let Some(signals) = self.signals.take() {
-            // It waits for nobody, and nobody waits for it.
-            tokio::spawn(signals.end());
-        }
+        // They end beside the logs, which must not wait for them.
+        let signals = self.signals.take().map(|road| tokio::spawn(road.end()));
         let logs_deadline = deadline - metrics_drain(drain_timeout);
         if timeout_at(logs_deadline, self.logs_ended()).await.is_err() {
             log::warn!("not all logs were sent in time; they are sent after the next start");
@@ -96,6 +94,11 @@ impl Roads {
         self.metrics_stop.request();
         if timeout_at(deadline, self.metrics_ended()).await.is_err() {
             log::warn!("not all metrics were sent in time");
+        }
+        if let Some(ending) = signals
+            && timeout_at(deadline, ending).await.is_err()
+        {
+            log::warn!("the last signals were not sent in time");
         }
         if let Some(logs) = &self.logs {
             logs.task.abort();
