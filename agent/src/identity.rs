@@ -2,21 +2,26 @@
 //!
 //! Instance metadata is asked once at the start, for at most [`PATIENCE`], so that a machine that
 //! is no instance starts as fast. It goes on being asked in the background: metadata may come late
-//! during boot, and a group may adopt the instance later. Metrics follow; the names of log streams
+//! during boot, and a group may adopt the instance or give it up later. Where metadata shows no
+//! tags, [`group`] asks for the group. Metrics follow; the names of log streams
 //! stay as they were at the start.
 //!
 //! Without metadata the dimension `InstanceId` becomes `Host` with the host's name: a host name
 //! under the name `InstanceId` would be taken for an instance by alarms and dashboards. The
 //! placeholder `{instance_id}` becomes the host's name, because a stream needs some name.
 
+mod group;
+
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_aws::ScalingApi;
 use plimsoll_aws::imds::{Identity, Imds, ImdsError};
 use plimsoll_core::shutdown::Shutdown;
 use sysinfo::System;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Placeholder;
@@ -27,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often metadata that gave nothing is asked again. Source: EC2 user guide, which asks to poll
 /// no faster than every five seconds.
 const AGAIN_ABSENT: Duration = Duration::from_mins(1);
-/// How often an instance without a group is asked for one.
+/// How often an instance is asked for the group that it is in now.
 const AGAIN_GROUP: Duration = Duration::from_mins(10);
 /// An address that is never sent to: connecting a UDP socket only picks the local address.
 const FAR_ADDRESS: &str = "169.254.169.254:80";
@@ -141,9 +146,16 @@ impl Host {
         self.region.as_deref().or(own)
     }
 
-    fn has_group(&self) -> bool {
-        let instance = self.instance.as_ref();
-        instance.is_some_and(|instance| instance.auto_scaling_group.is_some())
+    /// Takes over what metadata says now; whether anything changed. Metadata that shows no tags says
+    /// nothing about the group.
+    fn learn(&mut self, mut identity: Identity) -> bool {
+        if !identity.tags_shown {
+            let before = self.instance.as_ref();
+            identity.auto_scaling_group = before.and_then(|one| one.auto_scaling_group.clone());
+        }
+        let changed = self.instance.as_ref() != Some(&identity);
+        self.instance = Some(identity);
+        changed
     }
 }
 
@@ -159,8 +171,8 @@ pub(crate) async fn at_start(imds: &Imds, region: Option<&str>, health: &Health)
         && !instance.tags_shown
     {
         log::info!(
-            "instance metadata shows no tags, so the name of the Auto Scaling group is not known; \
-             enable InstanceMetadataTags to have it"
+            "instance metadata shows no tags, so the name of the Auto Scaling group is asked for by \
+             DescribeTags; enable InstanceMetadataTags to have it at once"
         );
     }
     host
@@ -172,14 +184,25 @@ fn tell_absent(why: &str, health: &Health) {
     }
 }
 
-/// Goes on asking until the instance and its group are known, and tells what changed.
-pub(crate) async fn keep_asking(imds: Imds, known: watch::Sender<Host>, mut shutdown: Shutdown) {
+/// Goes on asking beside everything else: metadata, and EC2 for the group where that shows no tags.
+pub(crate) fn follow<A: ScalingApi>(
+    aside: &mut JoinSet<()>,
+    imds: Imds,
+    scaling: Arc<A>,
+    known: watch::Sender<Host>,
+    health: Arc<Health>,
+    shutdown: &Shutdown,
+) {
+    let rng = fastrand::Rng::new();
+    let group = group::follow(scaling, known.clone(), health, rng, shutdown.clone());
+    aside.spawn(group);
+    aside.spawn(keep_asking(imds, known, shutdown.clone()));
+}
+
+/// Goes on asking, and tells what changed.
+async fn keep_asking(imds: Imds, known: watch::Sender<Host>, mut shutdown: Shutdown) {
     loop {
-        let now = known.borrow().clone();
-        if now.has_group() {
-            return;
-        }
-        let pause = if now.instance.is_some() {
+        let pause = if known.borrow().instance.is_some() {
             AGAIN_GROUP
         } else {
             AGAIN_ABSENT
@@ -195,11 +218,7 @@ pub(crate) async fn keep_asking(imds: Imds, known: watch::Sender<Host>, mut shut
         };
         match answer {
             Ok(identity) => {
-                known.send_if_modified(|host| {
-                    let changed = host.instance.as_ref() != Some(&identity);
-                    host.instance = Some(identity);
-                    changed
-                });
+                known.send_if_modified(|host| host.learn(identity));
             }
             // Someone switched metadata off: that does not change by asking.
             Err(ImdsError::Disabled { .. }) => return,
@@ -271,6 +290,20 @@ mod tests {
             "an empty value is none"
         );
         assert_eq!(dimension(&instance(None), "AutoScalingGroupName"), None);
+    }
+
+    #[test]
+    fn metadata_without_tags_says_nothing_about_the_group_and_with_tags_it_does() {
+        let mut host = instance(Some("web"));
+        let told = |tags_shown, group: Option<&str>| Identity {
+            tags_shown,
+            ..instance(group).instance.unwrap()
+        };
+        assert!(!host.learn(told(false, None)));
+        assert_eq!(host, instance(Some("web")));
+        assert!(host.learn(told(true, Some("api"))));
+        assert!(host.learn(told(true, None)));
+        assert_eq!(dimension(&host, "AutoScalingGroupName"), None);
     }
 
     #[test]

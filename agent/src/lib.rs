@@ -134,9 +134,6 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let (metrics_stop, metrics_shutdown) = shutdown::channel();
     // All end when this is dropped.
     let mut aside = JoinSet::new();
-    let asking = identity::keep_asking(imds.clone(), host, logs_shutdown.clone());
-    aside.spawn(asking);
-
     let world = World {
         api: Arc::clone(&api),
         health: Arc::clone(&health),
@@ -147,6 +144,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         mode: options.mode(),
         dry_run: options.dry_run,
     };
+    world.follow_identity(imds.clone(), host, &logs_shutdown, &mut aside);
     let departure = world.start_life(&config, imds, logs_stop.announcer(), &mut aside);
     let opened = world.open_sources(&config)?;
     let reload_shutdown = logs_shutdown.clone();
@@ -199,6 +197,18 @@ struct World {
 }
 
 impl World {
+    /// Goes on asking who this host is.
+    fn follow_identity(
+        &self,
+        imds: Imds,
+        host: watch::Sender<Host>,
+        shutdown: &shutdown::Shutdown,
+        aside: &mut JoinSet<()>,
+    ) {
+        let (scaling, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
+        identity::follow(aside, imds, scaling, host, health, shutdown);
+    }
+
     fn start_logs(
         &self,
         config: &Config,
