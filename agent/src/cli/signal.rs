@@ -1,6 +1,9 @@
-//! `plimsoll-agent signal list | explain`: what signals are made of, and what they cost.
+//! `plimsoll-agent signal list | explain | test`: what signals are made of, what they cost, and what
+//! they would say of given metrics.
 //!
-//! Reads the configuration and asks nothing else, so it never tells what a signal's value is.
+//! Reads the configuration and asks nothing else, so it never tells what a signal's value is now.
+
+mod given;
 
 use std::fmt::Write as _;
 
@@ -27,6 +30,17 @@ pub(super) struct SignalArgs {
 enum Command {
     /// Each signal with its expression, probes and price.
     List(ConfigArgs),
+    /// What a signal would say if its metrics were as given; it fails when the signal would be
+    /// withheld.
+    Test {
+        /// Its name.
+        name: String,
+        /// A metric as `explain` prints it, and its value: `--with cpu_usage_active=72`.
+        #[arg(long, value_name = "METRIC=VALUE", value_parser = given::pair)]
+        with: Vec<(String, f64)>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// What a signal is computed from, what withholds it, and the policy that fits it.
     Explain {
         /// Its name.
@@ -38,16 +52,15 @@ enum Command {
 
 /// Does what the arguments say.
 pub(super) fn run(args: &SignalArgs) -> Result<(), String> {
-    let (config, name) = match &args.command {
-        Command::List(config) => (config, None),
-        Command::Explain { name, config } => (config, Some(name)),
-    };
+    let (Command::List(config) | Command::Explain { config, .. } | Command::Test { config, .. }) =
+        &args.command;
     let Some(signals) = configuration(config)?.signals else {
         return Err(format!("{}: no [[signal]]\n", config.path().display()));
     };
-    let text = match name {
-        None => list(&signals),
-        Some(name) => explain(&signals, name)?,
+    let text = match &args.command {
+        Command::List(_) => list(&signals),
+        Command::Explain { name, .. } => explain(&signals, name)?,
+        Command::Test { name, with, .. } => given::test(&signals, name, with)?,
     };
     print(&text);
     Ok(())
@@ -88,13 +101,19 @@ fn list(signals: &SignalsConfig) -> String {
     text
 }
 
-fn explain(signals: &SignalsConfig, name: &str) -> Result<String, String> {
+fn called<'s>(signals: &'s SignalsConfig, name: &str) -> Result<&'s SignalConfig, String> {
     let all = &signals.signals;
-    let Some(signal) = all.iter().find(|signal| *signal.name == *name) else {
-        let near = nearest(name, all.iter().map(|signal| &*signal.name));
-        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        return Err(format!("no signal is called \"{name}\"{near}\n"));
-    };
+    all.iter()
+        .find(|signal| *signal.name == *name)
+        .ok_or_else(|| {
+            let near = nearest(name, all.iter().map(|signal| &*signal.name));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            format!("no signal is called \"{name}\"{near}\n")
+        })
+}
+
+fn explain(signals: &SignalsConfig, name: &str) -> Result<String, String> {
+    let signal = called(signals, name)?;
     let mut text = format!("{} = {}\n", signal.name, signal.expression);
     for other in signal.expression.signals() {
         writeln!(text, "  needs signal {other}").ok();
@@ -161,11 +180,11 @@ fn said(probe: &Probe) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn signals() -> SignalsConfig {
+    pub(super) fn signals() -> SignalsConfig {
         let text = "[signals]\ngroup = \"web\"\n[[signal]]\nname = \"busy\"\nunit = \"Percent\"\n\
                     expression = \"cpu_usage_active/2\"\ntarget = 70\nhealth = [{ file = \"/run/up\" }]\n";
         Config::from_text("agent.toml", text)
