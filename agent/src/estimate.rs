@@ -15,7 +15,7 @@ use plimsoll_core::price::{
 use tokio::time::sleep;
 
 use crate::batch::metrics::{MetricBatcher, Placed, fill};
-use crate::config::{Config, MetricsConfig};
+use crate::config::{Config, MetricsConfig, SignalsConfig};
 use crate::health::Health;
 use crate::identity::Host;
 use crate::sample::{Feed, Tick, as_value};
@@ -35,6 +35,9 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
         Some(metrics) => metrics_lines(metrics, root, &mut text).await,
         None => text.push_str("  metrics: off\n"),
     }
+    if let Some(signals) = &config.signals {
+        writeln!(text, "  signals: {}", signals_price(signals)).ok();
+    }
     if let Some(logs) = &config.logs {
         let (files, journald) = (logs.files.len(), logs.journald.len());
         let sources = match journald {
@@ -52,6 +55,26 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
         text.push_str(", 26 bytes counted on top of each event\n");
     }
     text
+}
+
+/// What signals cost: their calls are each instance's own, their series the group's.
+pub(crate) fn signals_price(signals: &SignalsConfig) -> String {
+    let calls = HOURS_PER_MONTH * SECONDS_PER_HOUR / signals.interval.as_secs_f64();
+    let for_calls = Usage {
+        api_requests: calls,
+        ..Usage::default()
+    };
+    let count = as_count(signals.signals.len());
+    let for_series = Usage {
+        metric_months: as_value(count),
+        ..Usage::default()
+    };
+    format!(
+        "US$ {:.2} for {calls:.0} calls of this instance; US$ {:.2} for {count} series, once for \
+         each group",
+        for_calls.usd(),
+        for_series.usd()
+    )
 }
 
 async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut String) {
@@ -135,7 +158,8 @@ mod tests {
             "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
         )
         .unwrap();
-        let text = "[metrics]\nscrapers = [\"load\"]\nper_instance = [\"load_1\"]\n";
+        let text = "[metrics]\nscrapers = [\"load\"]\nper_instance = [\"load_1\"]\n\
+                    [signals]\ninterval = \"30s\"\n[[signal]]\nname = \"s\"\nexpression = \"load_1\"\n";
         let config = Config::from_text("agent.toml", text).unwrap();
         let told = estimate(&config, &HostRoot::at(root.path())).await;
         for expected in [
@@ -143,6 +167,7 @@ mod tests {
             "  43200 PutMetricData calls: US$ 0.43\n",
             "  metrics of this host: US$ 0.73\n",
             "  on top, once for each group: 6 series: US$ 1.80\n",
+            "  signals: US$ 0.86 for 86400 calls of this instance; US$ 0.30 for 1 series",
         ] {
             assert!(told.contains(expected), "{expected}\n{told}");
         }

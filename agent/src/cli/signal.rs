@@ -10,12 +10,11 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use plimsoll_core::cli::print;
 use plimsoll_core::config::nearest;
-use plimsoll_core::price::{HOURS_PER_MONTH, Usage};
 
 use super::{ConfigArgs, configuration};
 use crate::config::{Probe, ProbeKind, SignalConfig, SignalsConfig};
+use crate::estimate::signals_price;
 
-const SECONDS_PER_HOUR: f64 = 3600.0;
 /// Whatever a policy asks of a metric for, its period must not be shorter than the samples.
 /// Source: EC2 Auto Scaling API reference, `TargetTrackingMetricStat`, `Period`: 10, 30 or 60.
 const PERIODS: [u64; 3] = [10, 30, 60];
@@ -80,24 +79,7 @@ fn list(signals: &SignalsConfig) -> String {
             writeln!(text, "  while {}", said(probe)).ok();
         }
     }
-    let calls = HOURS_PER_MONTH * SECONDS_PER_HOUR / signals.interval.as_secs_f64();
-    let for_calls = Usage {
-        api_requests: calls,
-        ..Usage::default()
-    };
-    let count = u32::try_from(signals.signals.len()).unwrap_or(u32::MAX);
-    let for_series = Usage {
-        metric_months: f64::from(count),
-        ..Usage::default()
-    };
-    writeln!(
-        text,
-        "a month, list prices: US$ {:.2} for {calls:.0} calls of this instance; US$ {:.2} for \
-         {count} series, once for each group",
-        for_calls.usd(),
-        for_series.usd()
-    )
-    .ok();
+    writeln!(text, "a month, list prices: {}", signals_price(signals)).ok();
     text
 }
 
