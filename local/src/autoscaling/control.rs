@@ -3,7 +3,7 @@
 //! A policy acts when an alarm that names it goes to ALARM, and again each minute while it stays
 //! there. Of several results the largest capacity holds. Target-tracking policies scale in only
 //! when all of them that may are ready; a policy without data is not ready. Nothing scales in
-//! while an instance warms up. Without a value in the last minute nothing is decided.
+//! while an instance warms up. Without a value in what the alarm looks at nothing is decided.
 //! Sources: user guide, "Target tracking scaling policies", "Step and simple scaling policies",
 //! "Scaling cooldowns".
 
@@ -182,7 +182,7 @@ impl Group {
     }
 }
 
-/// The metric's value over the last minute: the newest point for a target, and for steps what the
+/// The metric's value over the newest minute that has any: the newest point for a target, and for steps what the
 /// policy's aggregation makes of the minute's points.
 fn value(policy: &Policy, reading: &AlarmReading) -> Option<f64> {
     let newest = *reading.points.last()?;

@@ -75,6 +75,11 @@ impl Bench {
     /// Moves on by so many seconds, ten at a time; before each step `load` is shared by those
     /// that serve, and each of them publishes its part.
     fn run(&self, seconds: u64, load: Option<f64>) {
+        self.run_late(seconds, load, 0);
+    }
+
+    /// The same where each sample is known so many seconds after its time.
+    fn run_late(&self, seconds: u64, load: Option<f64>, late: i64) {
         for _ in 0..seconds / 10 {
             let serving = i32::try_from(self.number("in_service")).expect("few");
             if let Some(load) = load.filter(|_| serving > 0) {
@@ -83,7 +88,7 @@ impl Bench {
                     "Value":{},"Timestamp":{},"StorageResolution":1,
                     "Dimensions":[{{"Name":"AutoScalingGroupName","Value":"web"}}]}}]}}"#,
                     load / f64::from(serving),
-                    self.clock.now().as_secs()
+                    self.clock.now().as_secs() - late
                 );
                 self.send(Service::CloudWatch, "PutMetricData", &json)
                     .expect("valid");
@@ -124,6 +129,17 @@ fn a_load_of_three_times_scales_out_and_in_again() {
     assert!(reversals.expect("a number") > 0.0);
     let cause = shown["activities"].to_string();
     assert!(cause.contains("triggered policy keep changing the desired capacity from 2 to"));
+}
+
+#[test]
+fn a_signal_that_is_always_late_scales_out_all_the_same() {
+    for late in [0, 70, 130] {
+        let bench = Bench::new();
+        bench.group(1, 10, 2);
+        bench.track("keep", "saturation", 60);
+        bench.run_late(900, Some(240.0), late);
+        assert!(bench.number("desired") >= 5, "{late} s");
+    }
 }
 
 #[test]

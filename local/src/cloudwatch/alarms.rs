@@ -111,7 +111,7 @@ impl Alarms {
                     Comparison::Greater | Comparison::GreaterOrEqual
                 ),
                 threshold: alarm.settings.threshold,
-                points: alarm.last_minute(store),
+                points: alarm.newest_minute(store),
             })
             .collect()
     }

@@ -26,7 +26,7 @@ pub struct AlarmReading {
     pub above: bool,
     /// Its threshold.
     pub threshold: f64,
-    /// The values of the last minute that it saw, oldest first; one with periods of a minute.
+    /// The values of the newest minute with any that it saw, oldest first; one with periods of a minute.
     pub points: Vec<f64>,
 }
 

@@ -100,17 +100,26 @@ impl Alarm {
         (verdict.state == State::Alarm).then_some(verdict)
     }
 
-    /// The values of the last minute that was evaluated, oldest first; empty without data.
-    pub(in super::super) fn last_minute(&self, store: &Store) -> Vec<f64> {
+    /// The values of the newest minute with any in what was evaluated, oldest first; empty without.
+    /// A metric that is always late has none in the last minute, and its alarm goes to ALARM
+    /// all the same.
+    pub(in super::super) fn newest_minute(&self, store: &Store) -> Vec<f64> {
         let Some(at) = self.evaluated else {
             return Vec::new();
         };
         let settings = &self.settings;
         let end = at - at.rem_euclid(step(settings));
-        let from = end - settings.period().max(STEP);
         let points = points(settings, store, end).unwrap_or_default();
-        let newest = points.into_iter().filter(|(start, _)| *start >= from);
-        newest.filter_map(|(_, value)| value).collect()
+        let known: Vec<(i64, f64)> = points
+            .into_iter()
+            .filter_map(|(start, value)| Some((start, value?)))
+            .collect();
+        let Some((newest, _)) = known.last() else {
+            return Vec::new();
+        };
+        let from = newest + settings.period() - settings.period().max(STEP);
+        let newest = known.iter().filter(|(start, _)| *start >= from);
+        newest.map(|(_, value)| *value).collect()
     }
 
     fn judge(&self, points: &[Point]) -> Verdict {
