@@ -106,7 +106,7 @@ impl Board {
         let series = self.metrics.get(&metric.name)?;
         // What was left out may be a gauge, which would count as known for as long.
         let is_incomplete =
-            |at: UnixMillis| at > self.now || self.now.since(at) <= self.stale_after;
+            |at: UnixMillis| at <= self.now && self.now.since(at) <= self.stale_after;
         if series.overflowed.is_some_and(is_incomplete) {
             return None;
         }
@@ -338,7 +338,12 @@ mod tests {
         board.note(FeedName::Statsd, sample("one more", Folded::One(1.0), true));
         assert!(board.metric(&asked(Statistic::Sum, None)).is_err());
         // A gauge that was left out would be known for 90 s.
-        for (now, expected) in [(110_000, None), (190_000, None), (200_000, Some(1.0))] {
+        for (now, expected) in [
+            (110_000, None),
+            (190_000, None),
+            (200_000, Some(1.0)),
+            (50_000, Some(1.0)),
+        ] {
             board.begin(UnixMillis(now));
             board.note(FeedName::Statsd, sample("0", Folded::One(1.0), true));
             let told = board.metric(&asked(Statistic::Sum, None));
