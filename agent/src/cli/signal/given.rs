@@ -51,13 +51,12 @@ pub(super) fn test(
     with: &[(String, f64)],
 ) -> Result<String, String> {
     let signal = super::called(signals, name)?;
-    let all = || {
-        let all = signals.signals.iter();
-        all.flat_map(|one| one.expression.metrics().map(ToString::to_string))
-    };
+    let all = signals.signals.iter();
+    let known: Vec<String> = all
+        .flat_map(|one| one.expression.metrics().map(ToString::to_string))
+        .collect();
     let mut given = Given::default();
     for (metric, value) in with {
-        let known: Vec<String> = all().collect();
         if !known.contains(metric) {
             let near = nearest(metric, known.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
