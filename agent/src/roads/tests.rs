@@ -72,6 +72,24 @@ async fn metrics_are_stopped_after_the_logs_so_that_they_tell_how_those_ended() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_signals_are_waited_for() {
+    let logs = tokio::spawn(async { LogsSummary::default() });
+    let mut roads = roads(logs, |mut shutdown| {
+        tokio::spawn(async move { shutdown.requested().await })
+    });
+    let (stop, mut shutdown) = shutdown::channel();
+    let (sent, mut was_sent) = oneshot::channel();
+    let signals = tokio::spawn(async move {
+        shutdown.requested().await;
+        sleep(Duration::from_millis(300)).await;
+        sent.send(()).ok();
+    });
+    roads.signals = Some(SignalRoad::of_task(stop, signals));
+    roads.drain(DRAIN).await;
+    assert_eq!(was_sent.try_recv(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn roads_that_do_not_end_are_cut_off_within_the_drain_timeout() {
     let logs = tokio::spawn(std::future::pending());
     let mut roads = roads(logs, |_| tokio::spawn(std::future::pending()));

@@ -72,6 +72,12 @@ pub(crate) struct SignalRoad {
 }
 
 impl SignalRoad {
+    /// A road that is nothing but its task.
+    #[cfg(test)]
+    pub(crate) fn of_task(stop: Trigger, task: JoinHandle<()>) -> Self {
+        Self { task, stop }
+    }
+
     /// Takes no sample any more, and waits until what waits is sent or a second is over.
     pub(crate) async fn end(mut self) {
         self.stop.request();
