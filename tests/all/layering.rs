@@ -19,9 +19,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
 ];
 
 /// Modules that decide and never do: no runtime, no calls.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "agent/src/batch",
     "agent/src/derive",
+    "collector/src/backtest",
     "collector/src/detect",
     "collector/src/incident",
     "collector/src/posture",

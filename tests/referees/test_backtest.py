@@ -69,12 +69,28 @@ def test_policies_that_are_shipped_can_be_replayed():
         ("0,1\n900,2\n", ("--target", 0), "--target: found 0"),
         ("0,1\n900,2\n", ("--target", 60, "--policy", EXAMPLE / "eager-out.json"), "an alarm is needed"),
         ("{}", ("--target", 60), "get-metric-data"),
+        ("-9223372036854775808,1\n9223372036854775807,2\n", ("--target", 60), "longer than 31 days"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path, text, args, expected):
     history = tmp_path / "day.csv"
     history.write_text(text)
     assert expected in backtest(history, *args, expected=1)
+
+
+def test_a_misspelt_key_of_a_policy_is_refused_with_the_nearest(tmp_path):
+    policy = json.loads((EXAMPLE / "track.json").read_text())
+    policy["EstimatedInstanceWarmUp"] = policy.pop("EstimatedInstanceWarmup")
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(policy))
+    told = backtest(EXAMPLE / "day.csv", "--target", 60, "--policy", path, expected=1)
+    assert "policy.json: EstimatedInstanceWarmUp" in told and "did you mean `EstimatedInstanceWarmup`?" in told
+
+
+def test_minutes_that_are_no_number_of_minutes_are_refused():
+    for minutes in ("NaN", "-1", "some"):
+        told = backtest(EXAMPLE / "day.csv", "--target", 60, "--suggest", f"--allow-minutes={minutes}", expected=64)
+        assert "expected minutes, zero or more" in told
 
 
 def test_a_scenario_tells_all_its_mistakes_at_once(tmp_path):

@@ -170,3 +170,49 @@ impl Fleet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMES: Times = Times {
+        start_up: 60,
+        warm_up: 120,
+    };
+
+    /// The metric of the minute in which a second instance carries a half at the most.
+    fn told(signal: Signal) -> f64 {
+        let mut fleet = Fleet::new(TIMES, signal, 1);
+        fleet.resize(2.0, 0);
+        for now in (0..=180).step_by(2) {
+            fleet.collect(now);
+            fleet.carry(60.0, now, 2);
+        }
+        let points = fleet.points(120, 60, 1);
+        points[0].expect("a point")
+    }
+
+    #[test]
+    fn an_instance_that_warms_up_lowers_the_average_unless_it_withholds_its_metric() {
+        let other = Signal {
+            withhold_while_warming: false,
+            ..Signal::AGENT
+        };
+        assert!(told(Signal::AGENT) > 45.0, "{}", told(Signal::AGENT));
+        assert!(told(other) < 40.0, "{}", told(other));
+    }
+
+    #[test]
+    fn what_is_ended_within_an_hour_was_wasted_and_the_newest_goes_first() {
+        let mut fleet = Fleet::new(TIMES, Signal::AGENT, 1);
+        fleet.resize(2.0, 0);
+        fleet.resize(3.0, 4000);
+        fleet.resize(2.0, 4600);
+        assert!((fleet.wasted - 600.0).abs() < 1e-9);
+        fleet.resize(0.0, 5000);
+        assert!(
+            (fleet.wasted - 600.0).abs() < 1e-9,
+            "older than an hour, and from before"
+        );
+    }
+}

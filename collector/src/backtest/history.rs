@@ -88,8 +88,9 @@ impl History {
         };
         let mut points = Vec::with_capacity(rows.len());
         for (at, value) in rows {
-            let second = u32::try_from(at - start)
-                .ok()
+            let second = at
+                .checked_sub(start)
+                .and_then(|second| u32::try_from(second).ok())
                 .filter(|second| *second <= LENGTH_MAX)
                 .ok_or("longer than 31 days")?;
             points.push((second, value));
@@ -188,7 +189,7 @@ fn amount(text: &str) -> Result<f64, String> {
 
 fn moment(text: &str) -> Result<i64, String> {
     if let Ok(number) = text.parse::<i64>() {
-        let milliseconds = number.abs() >= MILLISECONDS_FROM;
+        let milliseconds = number >= MILLISECONDS_FROM;
         return Ok(if milliseconds { number / 1000 } else { number });
     }
     text.parse::<Timestamp>()
@@ -276,11 +277,26 @@ mod tests {
             ("60,1\n0,2\n", 2, "not later"),
             ("# a day\n\n0,1\nyesterday,2\n", 4, "found `yesterday`"),
             ("0;1\n", 1, "expected time,value"),
+            ("-9223372036854775808,1\n-1,2\n-2,3\n", 3, "not later"),
         ];
         for (text, line, expected) in cases {
             let (at, problem) = csv(text, Unit::Total).unwrap_err();
             assert_eq!(at, line, "{text}");
             assert!(problem.contains(expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_history_that_is_too_long_or_too_short_is_refused() {
+        for (rows, expected) in [
+            (
+                vec![(i64::MIN, 1.0), (i64::MAX, 1.0)],
+                "longer than 31 days",
+            ),
+            (vec![(0, 1.0), (60, 1.0)], "120 s long"),
+            (vec![(0, 1.0)], "1 points"),
+        ] {
+            assert!(History::of(rows).unwrap_err().contains(expected));
         }
     }
 

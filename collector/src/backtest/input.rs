@@ -5,8 +5,10 @@
 
 use std::path::Path;
 
+use plimsoll_core::config::nearest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
 use super::policy::{Adjustment, Step};
 use super::rule::{Kind, Rule, Watch};
@@ -30,6 +32,8 @@ struct Policy {
     scaling_adjustment: Option<f64>,
     cooldown: Option<u32>,
     estimated_instance_warmup: Option<u32>,
+    metric_aggregation_type: Option<String>,
+    enabled: Option<bool>,
     step_adjustments: Option<Vec<StepAdjustment>>,
     target_tracking_configuration: Option<Tracking>,
 }
@@ -82,27 +86,90 @@ struct Alarm {
     statistic: Option<String>,
 }
 
+/// What a policy may hold. The first line is read, the second changes nothing here.
+const POLICY_KEYS: [&str; 13] = [
+    "PolicyName",
+    "PolicyType",
+    "AdjustmentType",
+    "MinAdjustmentMagnitude",
+    "ScalingAdjustment",
+    "Cooldown",
+    "EstimatedInstanceWarmup",
+    "StepAdjustments",
+    "TargetTrackingConfiguration",
+    "MetricAggregationType",
+    "Enabled",
+    "AutoScalingGroupName",
+    "AutoScalingGroupARN",
+];
+/// What target tracking may hold: its metric is the history.
+const TRACKING_KEYS: [&str; 4] = [
+    "TargetValue",
+    "DisableScaleIn",
+    "CustomizedMetricSpecification",
+    "PredefinedMetricSpecification",
+];
+/// What an alarm may hold: its metric is the history, and its actions are the policy.
+const ALARM_KEYS: [&str; 18] = [
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "Statistic",
+    "AlarmName",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
+    "Namespace",
+    "MetricName",
+    "Dimensions",
+    "Unit",
+    "Tags",
+];
+
 /// Reads a policy, and the alarm that starts it: step and simple policies need one, target tracking
 /// makes its own.
 ///
 /// # Errors
 /// The file, and what is wrong or not simulated.
 pub fn rule(policy: &Path, alarm: Option<&Path>) -> Result<Rule, String> {
-    let read: Policy = json(policy)?;
+    let read: Policy = json(policy, &POLICY_KEYS)?;
     let watch = match alarm {
         None => None,
         Some(path) => {
-            let read: Alarm = json(path)?;
+            let read: Alarm = json(path, &ALARM_KEYS)?;
             Some(watch(&read).map_err(|problem| format!("{}: {problem}", path.display()))?)
         }
     };
     made(read, watch).map_err(|problem| format!("{}: {problem}", policy.display()))
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+/// A key that nobody knows may be a misspelt one that would have changed everything.
+fn known(read: &Json, keys: &[&str]) -> Result<(), String> {
+    let held = read.as_object().into_iter().flat_map(|held| held.keys());
+    for key in held {
+        if !keys.contains(&key.as_str()) {
+            let near = nearest(key, keys.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(format!("{key}: unknown, or not simulated{near}"));
+        }
+    }
+    Ok(())
+}
+
+fn json<T: DeserializeOwned>(path: &Path, keys: &[&str]) -> Result<T, String> {
     let named = |error: String| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| named(error.to_string()))
+    let read: Json = serde_json::from_str(&text).map_err(|error| named(error.to_string()))?;
+    known(&read, keys).map_err(named)?;
+    if let Some(tracking) = read.get("TargetTrackingConfiguration") {
+        known(tracking, &TRACKING_KEYS).map_err(named)?;
+    }
+    serde_json::from_value(read).map_err(|error| named(error.to_string()))
 }
 
 fn watch(alarm: &Alarm) -> Result<Watch, String> {
@@ -162,6 +229,18 @@ fn period(seconds: u32) -> Result<u32, String> {
 }
 
 fn made(policy: Policy, watch: Option<Watch>) -> Result<Rule, String> {
+    if policy.enabled == Some(false) {
+        return Err("Enabled: a policy that is off does nothing; leave it out".to_owned());
+    }
+    if let Some(other) = policy
+        .metric_aggregation_type
+        .as_deref()
+        .filter(|how| *how != "Average")
+    {
+        return Err(format!(
+            "MetricAggregationType: found {other}, only Average is simulated"
+        ));
+    }
     let minimum = policy.min_adjustment_magnitude.unwrap_or(0.0);
     let missing = "an alarm is needed: alarm = \"FILE\" with the input of put-metric-alarm";
     let kind = match policy.kind.as_deref().unwrap_or("SimpleScaling") {
@@ -307,6 +386,23 @@ mod tests {
         ] {
             assert!(alarm(change).unwrap_err().contains(expected), "{change}");
         }
+        for (change, expected) in [
+            (r#""Enabled": false"#, "Enabled"),
+            (
+                r#""MetricAggregationType": "Maximum""#,
+                "MetricAggregationType",
+            ),
+            (r#""PolicyType": "SimpleScaling""#, "an alarm is needed"),
+        ] {
+            let read = policy(&format!(r#"{{"PolicyName": "p", {change}}}"#));
+            assert!(made(read, None).unwrap_err().contains(expected), "{change}");
+        }
+        let misspelt = serde_json::json!({ "EstimatedInstanceWarmUp": 0 });
+        let told = known(&misspelt, &POLICY_KEYS).unwrap_err();
+        assert!(
+            told.contains("did you mean `EstimatedInstanceWarmup`?"),
+            "{told}"
+        );
         let predictive = policy(r#"{"PolicyName": "p", "PolicyType": "PredictiveScaling"}"#);
         assert!(
             made(predictive, None)
@@ -335,14 +431,16 @@ mod tests {
 
     #[test]
     fn target_tracking_has_the_alarms_that_were_observed() {
-        let rule = made(
-            policy(
-                r#"{"PolicyName": "p", "PolicyType": "TargetTrackingScaling",
-                "TargetTrackingConfiguration": {"TargetValue": 50}}"#,
-            ),
-            None,
-        )
-        .unwrap();
+        let tracking = |more: &str| {
+            let text = format!(
+                r#"{{"PolicyName": "p", "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingConfiguration": {{"TargetValue": 50 {more}}}}}"#
+            );
+            made(policy(&text), None).unwrap()
+        };
+        let off = tracking(r#", "DisableScaleIn": true"#);
+        assert!(matches!(off.kind, Kind::Track { low: None, .. }));
+        let rule = tracking("");
         let Kind::Track {
             out,
             low: Some(low),

@@ -116,13 +116,4 @@ impl Rule {
             warm_up,
         }
     }
-
-    /// The longest period of its alarms, in seconds.
-    #[must_use]
-    pub fn period(&self) -> u32 {
-        match &self.kind {
-            Kind::Track { out, .. } => out.period,
-            Kind::Step { watch, .. } | Kind::Simple { watch, .. } => watch.period,
-        }
-    }
 }

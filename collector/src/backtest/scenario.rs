@@ -214,8 +214,8 @@ fn take_group(section: &mut Section<'_>, group: &mut Group) -> (String, Option<S
 /// What to say instead.
 pub fn price(kind: &str) -> Result<f64, String> {
     on_demand_hourly(kind).ok_or_else(|| {
-        "a type of the price list (c5 to c7i, m5 to m7i, r5 to r7i, t3 and g6e among others), or its \
-         price an hour as on_demand"
+        "a type of the price list (c5 to c7i, m5 to m7i, r5 to r7i, t3, g4dn to g6, p2 to p5), or \
+         its price an hour as on_demand"
             .to_owned()
     })
 }
@@ -289,4 +289,43 @@ pub fn spot_prices(path: &Path, kind: &str) -> Result<Vec<(i64, f64)>, String> {
     }
     prices.sort_by_key(|(at, _)| *at);
     Ok(prices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spot_prices_are_those_of_the_type_in_the_order_of_time_or_a_clear_refusal() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spot.json");
+        let asked = |entries: &str| {
+            let text = format!(r#"{{"SpotPriceHistory": [{entries}]}}"#);
+            std::fs::write(&path, text).unwrap();
+            spot_prices(&path, "m7g.large")
+        };
+        let entry = |kind: &str, price: &str, at: &str| {
+            format!(r#"{{"InstanceType": "{kind}", "SpotPrice": "{price}", "Timestamp": "{at}"}}"#)
+        };
+        let later = entry("m7g.large", "0.04", "2026-11-24T01:00:00Z");
+        let first = entry("m7g.large", "0.03", "2026-11-24T00:00:00+00:00");
+        let other = entry("c7g.large", "0.02", "2026-11-24T00:00:00Z");
+        let prices = asked(&format!("{later},{other},{first}")).unwrap();
+        assert_eq!(prices.len(), 2);
+        assert!(prices[0].0 < prices[1].0 && prices[0].1 < prices[1].1);
+        for (entries, expected) in [
+            (other, "no price of m7g.large"),
+            (
+                entry("m7g.large", "cheap", "2026-11-24T00:00:00Z"),
+                "SpotPrice cheap",
+            ),
+            (entry("m7g.large", "0.03", "noon"), "Timestamp noon"),
+        ] {
+            let told = asked(&entries).unwrap_err();
+            assert!(
+                told.contains(expected) && told.contains("spot.json"),
+                "{told}"
+            );
+        }
+    }
 }

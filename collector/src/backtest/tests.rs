@@ -134,6 +134,64 @@ fn instances_that_warm_up_count_toward_the_step_already_taken() {
 }
 
 #[test]
+fn nothing_scales_in_while_an_instance_warms_up() {
+    let history = history(2, 60, |at| Some(if at < 600 { 300.0 } else { 30.0 }));
+    let first_in = |warm_up| {
+        let rules = vec![Rule::track("t", TARGET, 60, Some(warm_up), true)];
+        let outcome = run(&history, &group(), &alternative(Signal::AGENT, rules));
+        let made = outcome.decisions.iter();
+        let out = made
+            .clone()
+            .filter(|made| made.to > made.from)
+            .map(|made| made.at);
+        let back = made.filter(|made| made.to < made.from).map(|made| made.at);
+        (out.max().unwrap(), back.min().unwrap())
+    };
+    let (_, soon) = first_in(60);
+    let (last_out, late) = first_in(3000);
+    assert!(soon < 1800, "{soon}");
+    assert!(late >= last_out + 90 + 3000, "{last_out} {late}");
+}
+
+#[test]
+fn a_simple_policy_waits_for_its_cooldown_and_stays_within_the_group() {
+    let watch = Watch {
+        period: 60,
+        points: 1,
+        threshold: TARGET,
+        above: true,
+        inclusive: false,
+    };
+    let rule = Rule {
+        name: "s".to_owned(),
+        kind: Kind::Simple {
+            watch,
+            adjustment: Adjustment::Change,
+            by: 7.0,
+            minimum: 0.0,
+            cooldown: 900,
+        },
+        warm_up: None,
+    };
+    let history = history(3, 60, |_| Some(9000.0));
+    let outcome = run(&history, &group(), &alternative(Signal::AGENT, vec![rule]));
+    let capacities: Vec<f64> = outcome.decisions.iter().map(|made| made.to).collect();
+    assert_eq!(capacities, [9.0, 16.0, 20.0]);
+    let apart = |pair: &[super::run::Decision]| pair[1].at - pair[0].at >= 900;
+    assert!(
+        outcome.decisions.windows(2).all(apart),
+        "{:?}",
+        outcome.decisions
+    );
+}
+
+#[test]
+fn a_datum_of_the_other_agent_waits_for_both_of_its_timers() {
+    assert_eq!(Signal::cloudwatch_agent(20, 35).delay, 55);
+    assert_eq!(Signal::cloudwatch_agent(90, 90).delay, 2 * FLUSH);
+}
+
+#[test]
 fn spot_is_paid_at_the_price_in_force() {
     let history = history(2, 60, |_| Some(100.0));
     let measure = run(&history, &group(), &alternative(Signal::AGENT, Vec::new())).measure;

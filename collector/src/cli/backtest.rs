@@ -10,7 +10,9 @@ use plimsoll_core::config::parse_duration;
 use crate::backtest::history::{History, Unit};
 use crate::backtest::rule::Rule;
 use crate::backtest::run::{Alternative, Group, Outcome, run};
-use crate::backtest::scenario::{INSTANCES_MAX, START_MAX, Scenario, price, read, spot_prices};
+use crate::backtest::scenario::{
+    INSTANCES_MAX, START_MAX, START_UP, Scenario, WARM_UP, price, read, spot_prices,
+};
 use crate::backtest::search::{Found, search};
 use crate::backtest::signal::Signal;
 use crate::backtest::{input, plot, report};
@@ -50,17 +52,17 @@ pub(super) struct BacktestArgs {
     /// Most instances.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(INSTANCES_MAX)))]
     max: u32,
-    /// From the launch of an instance to its service.
-    #[arg(long, value_name = "TIME", default_value = "90s", value_parser = time)]
-    start_up: Duration,
-    /// From service until an instance carries its full share.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
-    warm_up: Duration,
+    /// From the launch of an instance to its service. Default: 90s.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    start_up: Option<Duration>,
+    /// From service until an instance carries its full share. Default: 60s.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    warm_up: Option<Duration>,
     /// Look for better parameters, and print them as input for the AWS CLI.
     #[arg(long)]
     suggest: bool,
     /// Minutes over the target that a suggestion may have. Default: 1 % of the history.
-    #[arg(long, value_name = "N", requires = "suggest")]
+    #[arg(long, value_name = "N", requires = "suggest", value_parser = minutes)]
     allow_minutes: Option<f64>,
     /// Print JSON instead of the table.
     #[arg(long)]
@@ -68,6 +70,13 @@ pub(super) struct BacktestArgs {
     /// Write a plot.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|minutes| minutes.is_finite() && *minutes >= 0.0)
+        .ok_or_else(|| "expected minutes, zero or more".to_owned())
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -153,8 +162,8 @@ fn scenario(args: &BacktestArgs) -> Result<Scenario, String> {
         min: args.min,
         max: args.max,
         desired: args.min,
-        start_up: seconds(args.start_up),
-        warm_up: seconds(args.warm_up),
+        start_up: seconds(args.start_up.unwrap_or(START_UP)),
+        warm_up: seconds(args.warm_up.unwrap_or(WARM_UP)),
         objective: target,
         on_demand: price(&args.instance_type).map_err(|expected| {
             format!(
