@@ -4,7 +4,7 @@
 //! gigabyte, because how much will be written is not in the configuration. List prices, without
 //! free tier; see [`plimsoll_core::price`].
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
         None => text.push_str("  metrics: off\n"),
     }
     if let Some(signals) = &config.signals {
-        writeln!(text, "  signals: {}", signals_price(signals)).ok();
+        writeln!(text, "  signals: {}", SignalsPrice::of(signals)).ok();
     }
     if let Some(logs) = &config.logs {
         let (files, journald) = (logs.files.len(), logs.journald.len());
@@ -57,24 +57,50 @@ pub(crate) async fn estimate(config: &Config, root: &HostRoot) -> String {
     text
 }
 
-/// What signals cost: their calls are each instance's own, their series the group's.
-pub(crate) fn signals_price(signals: &SignalsConfig) -> String {
-    let calls = HOURS_PER_MONTH * SECONDS_PER_HOUR / signals.interval.as_secs_f64();
-    let for_calls = Usage {
-        api_requests: calls,
-        ..Usage::default()
-    };
-    let count = as_count(signals.signals.len());
-    let for_series = Usage {
-        metric_months: as_value(count),
-        ..Usage::default()
-    };
-    format!(
-        "US$ {:.2} for {calls:.0} calls of this instance; US$ {:.2} for {count} series, once for \
-         each group",
-        for_calls.usd(),
-        for_series.usd()
-    )
+/// What signals cost in a month, by list prices: their calls are each instance's own, their series
+/// the group's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignalsPrice {
+    /// `PutMetricData` calls of one instance.
+    pub(crate) calls: f64,
+    /// What those cost, in US dollars.
+    pub(crate) calls_usd: f64,
+    /// Series of the group.
+    pub(crate) series: u64,
+    /// What those cost, in US dollars.
+    pub(crate) series_usd: f64,
+}
+
+impl SignalsPrice {
+    pub(crate) fn of(signals: &SignalsConfig) -> Self {
+        let calls = HOURS_PER_MONTH * SECONDS_PER_HOUR / signals.interval.as_secs_f64();
+        let series = as_count(signals.signals.len());
+        let for_calls = Usage {
+            api_requests: calls,
+            ..Usage::default()
+        };
+        let for_series = Usage {
+            metric_months: as_value(series),
+            ..Usage::default()
+        };
+        Self {
+            calls,
+            calls_usd: for_calls.usd(),
+            series,
+            series_usd: for_series.usd(),
+        }
+    }
+}
+
+impl fmt::Display for SignalsPrice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "US$ {:.2} for {:.0} calls of this instance; US$ {:.2} for {} series, once for each \
+             group",
+            self.calls_usd, self.calls, self.series_usd, self.series
+        )
+    }
 }
 
 async fn metrics_lines(metrics: &MetricsConfig, root: &HostRoot, text: &mut String) {

@@ -33,12 +33,13 @@ mod xml;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
-use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::imds;
 use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain, future};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -60,13 +61,18 @@ pub use scaling::AutoScaling;
 #[cfg(feature = "collector")]
 pub use self::{cost::CostExplorer, notify::Sns, objects::S3, queue::Sqs};
 
-use crate::http::https_client;
+use crate::http::{https_client, plain_client};
 use crate::imds::Imds;
 use crate::region::check_region;
 use crate::{BadSetting, Service, Settings};
 
 /// How often a call that is not hot is tried. Source: the standard retry mode of AWS's SDKs.
 const ATTEMPTS: u32 = 3;
+/// How long instance metadata may take to connect and to answer, each, when it is asked for
+/// credentials. The address is on the host itself.
+const IMDS_STEP_TIMEOUT: Duration = Duration::from_millis(900);
+/// How long that question may take with its retries on 5xx.
+const IMDS_QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why no clients could be made. Nothing here passes by itself: someone must change a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -290,11 +296,36 @@ fn region(settings: &Settings, imds: &Imds) -> impl ProvideRegion + use<> {
     RegionProviderChain::first_try(settings.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
-        .or_else(
-            ImdsRegionProvider::builder()
-                .imds_client(imds.client())
-                .build(),
-        )
+        .or_else(OfInstance(imds.clone()))
+}
+
+/// The Region that instance metadata names.
+#[derive(Debug)]
+struct OfInstance(Imds);
+
+impl ProvideRegion for OfInstance {
+    fn region(&self) -> future::ProvideRegion<'_> {
+        future::ProvideRegion::new(async { self.0.region().await.map(Region::new) })
+    }
+}
+
+/// The SDK's client of instance metadata, which its search for credentials needs. It asks where
+/// ours does.
+async fn imds_for_credentials(settings: &Settings, imds: &Imds) -> imds::Client {
+    let config = ProviderConfig::without_region().with_http_client(plain_client());
+    let builder = || {
+        imds::Client::builder()
+            .configure(&config)
+            .max_attempts(settings.imds_attempts.unwrap_or(ATTEMPTS))
+            .connect_timeout(IMDS_STEP_TIMEOUT)
+            .read_timeout(IMDS_STEP_TIMEOUT)
+            .operation_timeout(IMDS_QUESTION_TIMEOUT)
+    };
+    let chosen = match imds.url().await {
+        Some(url) => builder().endpoint(url).ok(),
+        None => None,
+    };
+    chosen.unwrap_or_else(builder).build()
 }
 
 /// The usual chain, and the role of the settings behind it.
@@ -314,7 +345,7 @@ async fn credentials(
     let mut chain = DefaultCredentialsChain::builder()
         .configure(provider_config.clone())
         .region(config.region().cloned())
-        .imds_client(imds.client());
+        .imds_client(imds_for_credentials(settings, imds).await);
     if let Some(profile) = &settings.profile {
         chain = chain.profile_name(profile);
     }

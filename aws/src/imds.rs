@@ -1,31 +1,27 @@
 //! Instance metadata: who this instance is, and what is about to happen to it.
 //!
-//! Always version 2: a token first, kept and renewed by the SDK's client. Never through a proxy.
-//! On a machine that is no EC2 instance the answer comes within two seconds: there is none.
+//! Always version 2: a token first, which is kept and renewed. Never through a proxy. On a machine
+//! that is no EC2 instance the answer comes within two seconds: there is none. The SDK's own client
+//! serves its search for credentials alone: for a watch that never ends it is too dear (ADR 35).
+
+mod link;
+mod place;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::error::Error as StdError;
-use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
-use aws_config::imds::Client;
-use aws_config::imds::client::error::{ImdsError as SdkImdsError, TokenError};
-use aws_config::provider_config::ProviderConfig;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
 use serde::Deserialize;
 
-use crate::http::plain_client;
+use crate::Settings;
 use crate::words::{chain, clean};
-use crate::{Service, Settings};
+use link::{Link, Trouble};
+use place::Chosen;
 
-/// How long connecting and answering may take each. The address is on the host itself.
-const STEP_TIMEOUT: Duration = Duration::from_millis(900);
-/// How long one question may take with its retries on 5xx.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often one question is asked. Refused and silent connections are not tried again.
 const ATTEMPTS: u32 = 3;
+/// The Region alone.
+const REGION: &str = "/latest/meta-data/placement/region";
 /// Everything that identifies the instance in one document.
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 /// The host's name inside the VPC.
@@ -40,10 +36,11 @@ const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 /// those that AWS sets itself.
 const TAGS_MAX: usize = 100;
 
-/// Asks instance metadata. Cloning is cheap and shares the token.
-#[derive(Clone)]
+/// Asks instance metadata, one question after the other. Cloning is cheap and shares connection and
+/// token.
+#[derive(Clone, Debug)]
 pub struct Imds {
-    client: Client,
+    link: Arc<Link>,
     disabled: bool,
 }
 
@@ -69,7 +66,8 @@ pub enum ImdsError {
         /// What was asked for.
         path: String,
     },
-    /// The service is there but does not answer properly now. Ask again later.
+    /// The service is there but does not answer properly now, or has answered before. Ask again
+    /// later.
     #[error("instance metadata did not answer {path}: {why}")]
     Unavailable {
         /// What was asked for.
@@ -125,22 +123,10 @@ impl Imds {
     /// [`Settings::check`].
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let config = ProviderConfig::without_region().with_http_client(plain_client());
-        let builder = || {
-            Client::builder()
-                .configure(&config)
-                .max_attempts(settings.imds_attempts.unwrap_or(ATTEMPTS))
-                .connect_timeout(STEP_TIMEOUT)
-                .read_timeout(STEP_TIMEOUT)
-                .operation_timeout(QUESTION_TIMEOUT)
-        };
-        let chosen = settings
-            .endpoint(Service::Imds)
-            .and_then(|url| builder().endpoint(url).ok());
-        let disabled = env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let attempts = settings.imds_attempts.unwrap_or(ATTEMPTS);
         Self {
-            client: chosen.unwrap_or_else(builder).build(),
-            disabled,
+            link: Arc::new(Link::new(Chosen::by(settings), attempts)),
+            disabled: env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")),
         }
     }
 
@@ -154,10 +140,8 @@ impl Imds {
                 why: format!("{DISABLED} is set"),
             });
         }
-        match self.client.get(path).await {
-            Ok(text) => Ok(text.into()),
-            Err(error) => Err(explain(path, &error)),
-        }
+        let answer = self.link.get(path).await;
+        answer.map_err(|(trouble, answered)| explain(path, &trouble, answered))
     }
 
     /// What stands at `path`, or `None` if nothing does.
@@ -220,57 +204,40 @@ impl Imds {
         Ok(Some(tags))
     }
 
-    /// The SDK's client, for its own chains.
-    pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+    /// The Region that the instance is in, if it can be had.
+    pub(crate) async fn region(&self) -> Option<String> {
+        let region = self.get(REGION).await.ok()?;
+        Some(region.trim().to_owned()).filter(|region| !region.is_empty())
+    }
+
+    /// The URL that is asked, for the SDK's own client; `None` if it is written wrongly.
+    pub(crate) async fn url(&self) -> Option<String> {
+        self.link.url().await.ok()
     }
 }
 
-impl fmt::Debug for Imds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Imds")
-            .field("disabled", &self.disabled)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sorts the SDK's errors. The statuses are those of the EC2 user guide: 403 when metadata is
-/// turned off, 404 when there is nothing, 5xx when it should be asked again.
-fn explain(path: &str, error: &SdkImdsError) -> ImdsError {
+/// Sorts what went wrong. The statuses are those of the EC2 user guide: 403 when metadata is turned
+/// off, 404 when there is nothing, 5xx when it should be asked again. A service that has answered
+/// before does not become absent: it is slow, and a notice may stand in its next answer.
+fn explain(path: &str, trouble: &Trouble, answered: bool) -> ImdsError {
     let path = path.to_owned();
-    let status = match error {
-        SdkImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
-        SdkImdsError::FailedToLoadToken(_) => token_status(error),
+    let status = match trouble {
+        Trouble::Status(status) | Trouble::NoToken(status) => Some(status.as_u16()),
         _ => None,
     };
-    let absent = match error {
-        SdkImdsError::FailedToLoadToken(_) | SdkImdsError::IoError(_) => status.is_none(),
-        _ => false,
-    };
-    match status {
-        Some(403) => ImdsError::Disabled {
+    match (trouble, status) {
+        (_, Some(403)) => ImdsError::Disabled {
             why: "the instance refuses it (HTTP 403)".to_owned(),
         },
-        Some(404) => ImdsError::NotFound { path },
-        Some(status) => ImdsError::Unavailable {
-            path,
-            why: format!("HTTP {status}"),
+        (Trouble::Status(_), Some(404)) => ImdsError::NotFound { path },
+        _ if trouble.is_nobody() && !answered => ImdsError::Absent {
+            why: clean(&chain(trouble)),
         },
-        None if absent => ImdsError::Absent {
-            why: clean(&chain(error)),
-        },
-        None => ImdsError::Unavailable {
+        _ => ImdsError::Unavailable {
             path,
-            why: clean(&chain(error)),
+            why: clean(&chain(trouble)),
         },
     }
-}
-
-/// The status of the answer to the question for a token, if there was an answer.
-fn token_status(error: &SdkImdsError) -> Option<u16> {
-    let cause = error.source()?;
-    let cause = cause.downcast_ref::<SdkError<TokenError, HttpResponse>>()?;
-    cause.raw_response().map(|raw| raw.status().as_u16())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A server for tests: it answers whatever the test decides and remembers what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,6 +36,7 @@ pub(crate) type Told = (u16, Vec<(&'static str, String)>, Vec<u8>);
 pub(crate) struct Loopback {
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -49,16 +51,19 @@ impl Loopback {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, opened) = (Arc::clone(&asked), Arc::clone(&connections));
         let tell = Arc::new(tell);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                opened.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, Arc::clone(&seen), Arc::clone(&tell)));
             }
         });
         Self {
             address,
             asked,
+            connections,
             task,
         }
     }
@@ -74,6 +79,11 @@ impl Loopback {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many connections were opened.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
@@ -100,12 +110,15 @@ async fn serve(
         if !headers.iter().any(|(name, _)| *name == "content-length") {
             answer.extend(format!("content-length: {}\r\n", body.len()).bytes());
         }
+        let closes = headers
+            .iter()
+            .any(|(name, value)| *name == "connection" && value == "close");
         for (name, value) in headers {
             answer.extend(format!("{name}: {value}\r\n").bytes());
         }
         answer.extend(b"\r\n");
         answer.extend(body);
-        if stream.write_all(&answer).await.is_err() {
+        if stream.write_all(&answer).await.is_err() || closes {
             return;
         }
     }

@@ -4,6 +4,7 @@
 //! Reads the configuration and asks nothing else, so it never tells what a signal's value is now.
 
 mod given;
+mod json;
 
 use std::fmt::Write as _;
 
@@ -13,7 +14,7 @@ use plimsoll_core::config::nearest;
 
 use super::{ConfigArgs, configuration};
 use crate::config::{Probe, ProbeKind, SignalConfig, SignalsConfig};
-use crate::estimate::signals_price;
+use crate::estimate::SignalsPrice;
 
 /// Whatever a policy asks of a metric for, its period must not be shorter than the samples.
 /// Source: EC2 Auto Scaling API reference, `TargetTrackingMetricStat`, `Period`: 10, 30 or 60.
@@ -27,8 +28,14 @@ pub(super) struct SignalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Each signal with its expression, probes and price.
-    List(ConfigArgs),
+    /// Each signal with its expression and probes, and what all of them cost.
+    List {
+        /// One JSON object for machines to read.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// What a signal would say if its metrics were as given; it fails when the signal would be
     /// withheld.
     Test {
@@ -51,13 +58,15 @@ enum Command {
 
 /// Does what the arguments say.
 pub(super) fn run(args: &SignalArgs) -> Result<(), String> {
-    let (Command::List(config) | Command::Explain { config, .. } | Command::Test { config, .. }) =
-        &args.command;
+    let (Command::List { config, .. }
+    | Command::Explain { config, .. }
+    | Command::Test { config, .. }) = &args.command;
     let Some(signals) = configuration(config)?.signals else {
         return Err(format!("{}: no [[signal]]\n", config.path().display()));
     };
     let text = match &args.command {
-        Command::List(_) => list(&signals),
+        Command::List { json: true, .. } => json::list(&signals),
+        Command::List { json: false, .. } => list(&signals),
         Command::Explain { name, .. } => explain(&signals, name)?,
         Command::Test { name, with, .. } => given::test(&signals, name, with)?,
     };
@@ -79,7 +88,7 @@ fn list(signals: &SignalsConfig) -> String {
             writeln!(text, "  while {}", said(probe)).ok();
         }
     }
-    writeln!(text, "a month, list prices: {}", signals_price(signals)).ok();
+    writeln!(text, "a month, list prices: {}", SignalsPrice::of(signals)).ok();
     text
 }
 

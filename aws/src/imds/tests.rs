@@ -1,6 +1,11 @@
 //! Instance metadata against a server that knows a token.
 
+mod trouble;
+
+use std::time::Duration;
+
 use super::*;
+use crate::Service;
 use crate::loopback::{Asked, Loopback};
 
 const TOKEN: &str = "the-token";

@@ -99,3 +99,46 @@ async fn child_asks_metadata() {
     let clients = Clients::connect(&Settings::default()).await.expect("found");
     assert_eq!(clients.region(), "eu-north-1");
 }
+
+#[tokio::test]
+async fn metadata_is_where_the_profile_says() {
+    let server = Loopback::start(|asked| match asked.method.as_str() {
+        "PUT" => (200, vec![], b"token".to_vec()),
+        _ => (200, vec![], b"eu-north-1".to_vec()),
+    })
+    .await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let text = format!(
+        "[default]\nec2_metadata_service_endpoint = http://127.0.0.1:9\n[profile web]\n\
+         ec2_metadata_service_endpoint = {}\n",
+        server.url()
+    );
+    std::fs::write(file.path(), text).expect("written");
+    let path = file.path().to_string_lossy().into_owned();
+    let variables = vec![("AWS_CONFIG_FILE", path), ("AWS_PROFILE", "web".to_owned())];
+    in_child("child_asks_metadata", variables).await;
+}
+
+#[tokio::test]
+async fn a_place_of_metadata_that_is_none_is_named() {
+    let url = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+    let mode = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+    for (name, value) in [(url, "169.254.169.254"), (mode, "IPv5")] {
+        let expected = ("PLIMSOLL_TEST_EXPECTED", name.to_owned());
+        let variables = vec![(name, value.to_owned()), expected];
+        in_child("child_has_no_place_to_ask", variables).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs as a child"]
+async fn child_has_no_place_to_ask() {
+    let expected = std::env::var("PLIMSOLL_TEST_EXPECTED").expect("set");
+    let imds = Imds::new(&Settings::default());
+    let said = imds
+        .get("/latest/x")
+        .await
+        .expect_err("no place")
+        .to_string();
+    assert!(said.contains(&format!("{expected}: ")), "{said}");
+}
