@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use plimsoll_aws::Clients;
 use plimsoll_core::cli::{FAILED, complain, count_mistakes, failure, not_run, print, runtime};
 use plimsoll_core::config::parse_duration;
@@ -121,6 +121,12 @@ struct RunArgs {
     /// End after this time, such as 30s.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, conflicts_with = "once")]
     run_for: Option<Duration>,
+}
+
+/// The command line as a definition: what help, completions and manual pages are made from.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Does what the arguments say, the program's name first.
@@ -265,6 +271,11 @@ mod tests {
         let own = (PathBuf::from(DEFAULT_PATH), Dialect::Plimsoll);
         assert_eq!(validate.chosen(|_| true), own);
         assert_eq!(validate.chosen(|_| false), own);
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_contradicts_itself_nowhere() {
+        command().debug_assert();
     }
 
     #[test]

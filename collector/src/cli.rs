@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use plimsoll_aws::Clients;
 use plimsoll_core::cli::{FAILED, complain, count_mistakes, failure, not_run, print, runtime};
 use plimsoll_core::error::chain;
@@ -62,6 +62,12 @@ struct RunArgs {
     /// Read every source once, send what is to be told, and end.
     #[arg(long)]
     once: bool,
+}
+
+/// The command line as a definition: what help, completions and manual pages are made from.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Does what the arguments say, the program's name first.
@@ -166,6 +172,11 @@ fn load(args: &ConfigArgs) -> Result<Config, String> {
 mod tests {
     use super::*;
     use plimsoll_core::cli::USAGE;
+
+    #[test]
+    fn the_definition_of_the_command_line_contradicts_itself_nowhere() {
+        command().debug_assert();
+    }
 
     #[test]
     fn a_command_line_that_cannot_be_understood_is_64_and_a_wrong_file_is_1() {
