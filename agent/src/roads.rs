@@ -54,6 +54,10 @@ impl Roads {
                     self.metrics = None;
                     break ("an error", Err(RunError::Ended("metrics")));
                 }
+                () = finished(self.signals.as_mut().map(|signals| &mut signals.task)) => {
+                    self.signals = None;
+                    break ("an error", Err(RunError::Ended("signals")));
+                }
                 Some(()) = hangup.recv() => reloader.reload(&mut self).await,
             }
         };

@@ -120,3 +120,18 @@ async fn the_given_time_ends_the_agent_well() {
         .unwrap();
     assert!(start.elapsed() >= Duration::from_mins(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn signals_that_end_by_themselves_end_the_agent_too() {
+    let logs = tokio::spawn(std::future::pending());
+    let mut roads = roads(logs, |mut shutdown| {
+        tokio::spawn(async move { shutdown.requested().await })
+    });
+    let (stop, _) = shutdown::channel();
+    roads.signals = Some(SignalRoad::of_task(stop, tokio::spawn(async {})));
+    let ended = roads.follow(None, reloader()).await;
+    assert!(
+        matches!(ended, Err(RunError::Ended("signals"))),
+        "{ended:?}"
+    );
+}

@@ -4,10 +4,12 @@
 //! group, so it is withheld. Each probe is asked on its own, and once for all signals that name it.
 //! What is asked is given to the application only: nothing is followed, no body is read.
 
+mod unit;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,13 +23,6 @@ use crate::scraper::HostRoot;
 /// The beginning of an answer that holds the status: `HTTP/1.1 200`.
 /// Source: RFC 9112, section 4, status line.
 const STATUS_BYTES: usize = 12;
-/// Where a unit's processes are counted: version 2 of control groups, then version 1.
-/// Source: kernel documentation, admin-guide/cgroup-v2.rst, `cgroup.events`, `populated`.
-const GROUPS: [(&str, &str); 2] = [
-    ("/sys/fs/cgroup/system.slice", "cgroup.events"),
-    ("/sys/fs/cgroup/systemd/system.slice", "cgroup.procs"),
-];
-
 /// What all probes answered last. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers(Arc<Mutex<BTreeMap<Probe, State>>>);
@@ -119,23 +114,10 @@ async fn exists(path: PathBuf) -> bool {
     asked.await.unwrap_or(false)
 }
 
-/// Whether a unit of the system's slice has processes, which is what the kernel knows of it; asking
-/// systemd itself costs a process each time.
 async fn is_active(root: &HostRoot, unit: &str) -> bool {
-    let files = GROUPS.map(|(group, file)| root.path(group).join(unit).join(file));
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut told = files.iter().filter_map(|file| read(file));
-        told.next().unwrap_or(false)
-    });
+    let (root, unit) = (root.clone(), unit.to_owned());
+    let asked = tokio::task::spawn_blocking(move || unit::is_active(&root, &unit));
     asked.await.unwrap_or(false)
-}
-
-fn read(file: &Path) -> Option<bool> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let populated = text
-        .lines()
-        .find_map(|line| line.strip_prefix("populated "));
-    Some(populated.map_or(!text.trim().is_empty(), |count| count.trim() == "1"))
 }
 
 #[cfg(test)]
@@ -175,13 +157,10 @@ mod tests {
         let host = HostRoot::at(root.path());
         let unit = root.path().join("sys/fs/cgroup/system.slice/app.service");
         std::fs::create_dir_all(&unit).unwrap();
-        let is_active = |text: &'static str| {
-            std::fs::write(unit.join("cgroup.events"), text).unwrap();
-            is_active(&host, "app.service")
-        };
-        assert!(is_active("populated 1\nfrozen 0\n").await);
-        assert!(!is_active("populated 0\nfrozen 0\n").await);
-        assert!(!super::is_active(&host, "none.service").await);
+        std::fs::write(unit.join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        let asked = |unit: &str| ProbeKind::Unit(unit.to_owned());
+        assert!(ask(&asked("app.service"), &host).await);
+        assert!(!ask(&asked("none.service"), &host).await);
         let file = ProbeKind::File(unit.clone());
         assert!(ask(&file, &host).await);
 

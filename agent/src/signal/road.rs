@@ -19,6 +19,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+mod host;
+
+use self::host::HostMetrics;
 use super::Gate;
 use super::board::Board;
 use super::expression::{FEEDS, FeedName, MetricRef, NoValue};
@@ -29,7 +32,7 @@ use crate::health::Health;
 use crate::identity::Host;
 use crate::metrics::Intakes;
 use crate::sample::Feed;
-use crate::scraper::{Family, HostRoot, Scrapers};
+use crate::scraper::HostRoot;
 use crate::ticker::Ticker;
 
 /// The operation, as it is counted.
@@ -46,9 +49,9 @@ const CALLS_MAX: usize = 2;
 const CALL_SHARE: f64 = 0.8;
 /// How long the last samples may take at the end of the agent.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Ticks of which each family of host metrics is asked what it tells; then only those are asked
-/// that told what is wanted.
-const LOOKS: u32 = 3;
+/// Intervals that are counted one by one when nobody took their samples: a day of seconds. Longer
+/// ones are a host that slept.
+const MISSED_MAX: u64 = 86_400;
 /// Where the kernel tells since when the host is up. Source: `proc_uptime(5)`.
 const UPTIME: &str = "/proc/uptime";
 
@@ -67,7 +70,7 @@ pub(crate) struct World<A> {
 /// The road under way.
 #[derive(Debug)]
 pub(crate) struct SignalRoad {
-    task: JoinHandle<()>,
+    pub(crate) task: JoinHandle<()>,
     stop: Trigger,
 }
 
@@ -101,11 +104,7 @@ struct Road<A> {
     config: SignalsConfig,
     world: World<A>,
     board: Board,
-    scrapers: Scrapers,
-    /// Host metrics that expressions name, and the families that tell them.
-    wanted: BTreeSet<Arc<str>>,
-    families: BTreeSet<Family>,
-    looks_left: u32,
+    of_host: HostMetrics,
     answers: Answers,
     probing: JoinSet<()>,
     booted: Option<Instant>,
@@ -130,19 +129,12 @@ impl<A: MetricsApi> Road<A> {
         let spread = SPREAD_MAX.min(config.interval / 4).mul_f64(random.f64());
         Self {
             board: Board::new(config.interval, config.stale_after, names.iter().cloned()),
-            scrapers: Scrapers::new(
+            of_host: HostMetrics::new(
                 world.root.clone(),
                 &config.selection,
                 Arc::clone(&world.health),
+                names,
             ),
-            families: config
-                .selection
-                .families
-                .iter()
-                .map(|one| one.family)
-                .collect(),
-            looks_left: LOOKS,
-            wanted: names,
             answers: Answers::default(),
             probing: JoinSet::new(),
             booted: booted(&world.root),
@@ -167,7 +159,7 @@ impl<A: MetricsApi> Road<A> {
         self.answers
             .ask(probes.into_iter().collect(), &root, &mut self.probing);
         self.name_group();
-        self.scrapers.prime().await;
+        self.of_host.prime().await;
         let clock = Arc::clone(&self.world.clock);
         let mut ticker = Ticker::new(clock, self.config.interval, self.config.interval / 2);
         let mut shutdown = self.shutdown.clone();
@@ -177,7 +169,7 @@ impl<A: MetricsApi> Road<A> {
             tokio::select! {
                 due = ticker.tick() => {
                     sleep(SETTLE.min(self.config.interval / 4) + self.spread).await;
-                    self.take(due.time).await;
+                    self.take(due.time, due.missed).await;
                     self.send();
                 }
                 Some(ended) = self.calls.join_next() => {
@@ -206,13 +198,14 @@ impl<A: MetricsApi> Road<A> {
         }
     }
 
-    /// Takes the samples of the interval that ended at `tick`.
-    async fn take(&mut self, tick: UnixMillis) {
+    /// Takes the samples of the interval that ended at `tick`, and counts those of the intervals
+    /// before it that nobody took.
+    async fn take(&mut self, tick: UnixMillis, missed: u64) {
         let now = Instant::now();
         let jumped = self.has_jumped(tick, now);
         self.ticked = Some((tick, now));
         self.board.begin(tick);
-        self.note_host().await;
+        self.of_host.note(&mut self.board).await;
         let begin = tick - self.config.interval;
         for (feed, name) in feeds() {
             let seen = self.world.intakes.of(feed).map(|one| one.look(begin, tick));
@@ -221,7 +214,11 @@ impl<A: MetricsApi> Road<A> {
             }
         }
         let mut samples = Vec::new();
+        let mut is_missing = false;
         for signal in &self.config.signals {
+            for _ in 0..if jumped { 0 } else { missed.min(MISSED_MAX) } {
+                self.gap(&signal.name, "not_taken", None);
+            }
             let value = signal.expression.value(&self.board);
             self.board.note_signal(&signal.name, value.clone());
             let withheld = if jumped {
@@ -231,7 +228,10 @@ impl<A: MetricsApi> Road<A> {
             };
             match (withheld, value) {
                 (Some(reason), _) => self.gap(&signal.name, reason, None),
-                (None, Err(why)) => self.gap(&signal.name, why.reason(), Some(&why)),
+                (None, Err(why)) => {
+                    is_missing |= matches!(why, NoValue::Missing(_));
+                    self.gap(&signal.name, why.reason(), Some(&why));
+                }
                 (None, Ok(value)) => samples.push(SignalSample {
                     name: Arc::clone(&signal.name),
                     unit: signal.unit,
@@ -239,33 +239,11 @@ impl<A: MetricsApi> Road<A> {
                 }),
             }
         }
+        if is_missing {
+            self.of_host.look_again();
+        }
         if !samples.is_empty() {
             self.put(Taken { tick, samples });
-        }
-    }
-
-    /// Reads what expressions name of the host.
-    async fn note_host(&mut self) {
-        let families = &self.families;
-        let told = self
-            .scrapers
-            .scrape(|family| families.contains(&family))
-            .await;
-        let looking = self.looks_left > 0;
-        let mut useful = BTreeSet::new();
-        for (family, samples) in told {
-            for sample in samples {
-                if self.wanted.contains(sample.metric.name()) {
-                    useful.insert(family);
-                    self.board.note(FeedName::Host, sample);
-                }
-            }
-        }
-        if looking {
-            self.looks_left -= 1;
-            if self.looks_left == 0 {
-                self.families = useful;
-            }
         }
     }
 

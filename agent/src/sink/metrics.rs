@@ -85,6 +85,8 @@ pub(crate) struct MetricsSink<A, F: SpoolFs> {
     not_before: Instant,
     /// The same for what waits on disk.
     replay_not_before: Instant,
+    /// Until when the service has asked to be left alone.
+    allowed_at: Instant,
     /// Asks when nothing waits any more.
     asked: Asked,
 }
@@ -115,6 +117,7 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
             rejections_in_a_row: 0,
             not_before: Instant::now(),
             replay_not_before: Instant::now(),
+            allowed_at: Instant::now(),
             asked: Asked::default(),
         }
     }
@@ -149,8 +152,8 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
                     while let Ok(batches) = input.try_recv() {
                         self.accept(batches).await;
                     }
-                    self.not_before = Instant::now();
-                    self.replay_not_before = Instant::now();
+                    self.not_before = self.allowed_at;
+                    self.replay_not_before = self.allowed_at;
                 }
                 () = sleep_until(due.unwrap_or(self.not_before)), if due.is_some() => {}
             }
@@ -177,6 +180,7 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
     /// Sends what is in memory; what is on disk waits for the next start.
     async fn drain(&mut self, mut put: Option<Put>) {
         let deadline = Instant::now() + self.settings.drain_max;
+        // The last chance, so what the service asked for counts no more.
         self.not_before = Instant::now();
         while put.is_some() || !self.queue.is_empty() {
             if put.is_some() {
@@ -359,7 +363,9 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
         }
         if let Error::Throttled { retry_after, .. } = error {
             self.health.throttles.add(1);
-            wait = wait.max(retry_after.unwrap_or_default());
+            let asked_for = retry_after.unwrap_or_default();
+            self.allowed_at = Instant::now() + asked_for;
+            wait = wait.max(asked_for);
         }
         if self.failures == 0 {
             log::warn!("metrics wait and will be sent later: {error}");

@@ -226,3 +226,29 @@ async fn a_metric_of_an_application_is_seen_in_its_interval_before_it_is_told() 
     let ratio = BTreeMap::from([("division_by_zero", 1), ("metric_missing", 2)]);
     assert_eq!(bench.gaps("ratio"), ratio);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_metric_that_the_host_begins_to_tell_later_is_found() {
+    let late = "[[signal]]\nname = \"late\"\nexpression = \"load_1\"";
+    let bench = bench(Some("web"), late);
+    sleep(Duration::from_mins(2)).await;
+    let count = |bench: &Bench| {
+        let told = bench.told();
+        told.iter().filter(|(name, ..)| name == "late").count()
+    };
+    assert_eq!(count(&bench), 0);
+    let load = bench.root.path().join("proc/loadavg");
+    std::fs::write(load, "0.50 0.40 0.30 1/100 4711\n").unwrap();
+    sleep(Duration::from_mins(2)).await;
+    assert!(count(&bench) >= 6, "{}", count(&bench));
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_that_nobody_took_are_counted() {
+    let bench = bench(Some("web"), "");
+    sleep(Duration::from_secs(15)).await;
+    // As when the host gives the agent no processor for a while.
+    tokio::time::advance(Duration::from_secs(32)).await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.gaps("memory"), BTreeMap::from([("not_taken", 2)]));
+}

@@ -84,3 +84,21 @@ async fn fresh_datums_are_not_spread_while_somebody_waits() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(fake.puts(), 1, "a fleet is spread again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn being_asked_does_not_end_the_pause_that_the_service_wanted() {
+    let bench = bench(1000);
+    bench.api.answer(Err(Error::Throttled {
+        call: CALL,
+        code: "Throttling".to_owned(),
+        retry_after: Some(MINUTE),
+    }));
+    let start = Instant::now();
+    bench.input.send(batch(0, &[1.0])).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    timeout(MINUTE * 2, bench.barrier.clone().settled())
+        .await
+        .unwrap();
+    assert!(start.elapsed() >= MINUTE, "{:?}", start.elapsed());
+    assert_eq!(values(&bench.api), [1.0]);
+}
