@@ -21,9 +21,9 @@ use std::time::Duration;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use codec::read_anything;
 pub(crate) use cursors::Cursor;
-pub(crate) use ledger::{Ledger, Resumed, directory};
+pub(crate) use ledger::{Followed, FollowedJournal, Ledger, Resumed, directory};
 pub(crate) use store::{Store, StoreError};
-pub(crate) use survey::{Place, Surveyed, reset, survey};
+pub(crate) use survey::{Finder, Place, Surveyed, reset, survey};
 
 use crate::fs::{HostFs, StateFs};
 use crate::health::Health;

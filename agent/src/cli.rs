@@ -1,13 +1,17 @@
-//! The command line: `plimsoll-agent run | validate | migrate | dlq | positions | signal | ctl | version`.
+//! The command line: `plimsoll-agent run | validate | status | migrate | dlq | positions | signal |
+//! ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
-//! as with the program whose place it takes.
+//! as with the program whose place it takes. Commands that ask the running agent add 2, it does not
+//! run, and 4, it does not let itself be asked.
 
+mod asking;
 mod ctl;
 mod dlq;
 mod migrate;
 mod positions;
 mod signal;
+mod status;
 
 pub(crate) use ctl::DIRECTORY as CTL_DIRECTORY;
 
@@ -34,8 +38,8 @@ use crate::sys::alloc;
 /// How the program calls itself.
 const PROGRAM: &str = "plimsoll-agent";
 /// Threads for what blocks: one reads files, one writes a request, one waits for the disk that
-/// keeps positions; and those that a dead mount or a device may hold for ever.
-const BLOCKING_THREADS_MAX: usize = 3 + STUCK_MAX + ASIDE_MAX;
+/// keeps positions, one looks at files for `status`; and those that a dead mount or a device may hold for ever.
+const BLOCKING_THREADS_MAX: usize = 4 + STUCK_MAX + ASIDE_MAX;
 
 /// Ships logs and metrics of this host to Amazon CloudWatch.
 #[derive(Debug, Parser)]
@@ -52,6 +56,8 @@ enum Command {
     /// Tell every mistake of the configuration, what this machine would refuse to this user, and
     /// what the metrics would cost. Sends nothing.
     Validate(ConfigArgs),
+    /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
+    Status(status::StatusArgs),
     /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
     /// its keys what became of it.
     Migrate(migrate::MigrateArgs),
@@ -100,6 +106,11 @@ impl ConfigArgs {
             // It is not there, which is then told.
             None => (own.to_owned(), Dialect::Plimsoll),
         }
+    }
+
+    /// Whether the command line names what is read.
+    fn is_given(&self) -> bool {
+        self.config.is_some() || self.cloudwatch_agent_config.is_some()
     }
 
     /// What is read.
@@ -153,6 +164,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
+        Command::Status(args) => return status::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),

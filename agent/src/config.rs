@@ -29,6 +29,7 @@ use plimsoll_core::cli::complain;
 use plimsoll_core::config::{Document, Problems};
 use regex::bytes::RegexSet;
 
+pub use crate::control::ControlSocket;
 pub use crate::sample::Feed;
 pub use crate::source::otlp::OtlpConfig;
 pub use crate::source::prometheus::PrometheusTarget;
@@ -40,6 +41,7 @@ pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
 pub use keys::KEYS;
 pub use outage::WhenUnknown;
+pub(crate) use raw::STATE_DIR;
 pub use shape::{MetricRule, Shape};
 pub use signal::{
     EventStream, LifecycleCommand, LifecycleConfig, Probe, ProbeKind, SignalConfig, SignalsConfig,
@@ -147,6 +149,8 @@ pub struct AgentConfig {
     pub drain_timeout: Duration,
     /// What is logged.
     pub log_level: log::LevelFilter,
+    /// Where the agent is asked how it is.
+    pub control_socket: ControlSocket,
 }
 
 /// What the road from the host to CloudWatch needs to know.

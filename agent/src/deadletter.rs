@@ -31,6 +31,12 @@ const LOCK_NAME: &str = "dead-letters.lock";
 /// Log lines may hold what is not for everyone.
 const FILE_MODE: u32 = 0o600;
 
+/// What is kept in `directory`, in bytes.
+pub(crate) fn bytes(directory: &Path) -> u64 {
+    let size = |name| std::fs::metadata(directory.join(name)).map_or(0, |file| file.len());
+    [NAME, OLDER_NAME].map(size).iter().sum()
+}
+
 /// Gives a file that root has made to whom the directory belongs: the agent must be able to use it.
 ///
 /// # Errors

@@ -31,6 +31,8 @@ pub struct Health {
     pub datums_sent: Counter,
     /// Metric datums that were dropped, by reason.
     pub datums_dropped: Tally,
+    /// Calls with metrics that have failed in a row; zero since one was accepted.
+    pub metrics_failures: Counter,
     /// Different series that were ever sent.
     pub series: Counter,
     /// Calls to AWS by operation, every try counted.

@@ -13,6 +13,7 @@ mod checkpoint;
 pub mod cli;
 mod compat;
 pub mod config;
+mod control;
 mod deadletter;
 mod derive;
 mod dry_run;
@@ -57,6 +58,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use api::Api;
 use barrier::Barriers;
 use config::{Config, LogsConfig, PLACEHOLDERS, Persistence, Placeholder};
+use control::Control;
 use dry_run::DryRun;
 use health::Health;
 use identity::Host;
@@ -137,6 +139,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let world = World {
         api: Arc::clone(&api),
         health: Arc::clone(&health),
+        control: Control::new(&config, &health, known.clone()),
         known,
         intakes: metrics::Intakes::default(),
         gate: Gate::default(),
@@ -147,6 +150,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     world.follow_identity(imds.clone(), host, &logs_shutdown, &mut aside);
     let departure = world.start_life(&config, imds, logs_stop.announcer(), &mut aside);
     let opened = world.open_sources(&config)?;
+    world.answer(&config, &mut aside).await;
     let reload_shutdown = logs_shutdown.clone();
     let logs = match logs_config {
         Some(logs) => Some(world.start_logs(&config, logs, logs_shutdown)?),
@@ -186,6 +190,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
 struct World {
     api: Arc<Api>,
     health: Arc<Health>,
+    /// What questions about the agent are answered from.
+    control: Arc<Control>,
     known: watch::Receiver<Host>,
     intakes: metrics::Intakes,
     /// Whether signals may be told.
@@ -209,6 +215,13 @@ impl World {
         identity::follow(aside, imds, scaling, host, health, shutdown);
     }
 
+    /// Answers questions about the agent from now on. One that ends by itself is not asked.
+    async fn answer(&self, config: &Config, aside: &mut JoinSet<()>) {
+        if !self.dry_run && self.mode == Mode::Follow {
+            control::start(&self.control, &config.agent, aside).await;
+        }
+    }
+
     fn start_logs(
         &self,
         config: &Config,
@@ -230,6 +243,7 @@ impl World {
         }
         let (api, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
         let seed = fastrand::u64(..);
+        let journals = control::journals(&logs);
         let road = logs::start(
             logs,
             &persistence,
@@ -242,6 +256,7 @@ impl World {
             self.intakes.clone(),
         )?;
         self.barriers.set("logs", road.barrier());
+        self.control.follows(journals, road.ledger());
         Ok(road)
     }
 

@@ -104,6 +104,7 @@ pub struct LogsRoad {
     pub task: JoinHandle<LogsSummary>,
     config: watch::Sender<LogsConfig>,
     barrier: Barrier,
+    ledger: Arc<Ledger>,
 }
 
 impl LogsRoad {
@@ -116,7 +117,13 @@ impl LogsRoad {
             task,
             config,
             barrier,
+            ledger: Arc::new(Ledger::new(crate::checkpoint::Snapshot::default())),
         }
+    }
+
+    /// How far files and journals are delivered.
+    pub(crate) fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.ledger)
     }
 
     /// Where the road is asked whether everything is handed over that is in the files and in the
@@ -222,7 +229,6 @@ pub(crate) fn start_tuned<A: LogsApi>(
     let given = (&ledger, &committer, &queue);
     let (of_journal, asked_journal) = barrier();
     let journal = start_journal(&config, &world, &tuning, once, given, asked_journal)?;
-    let take_over = config.cloudwatch_agent_state.clone();
     let options = sink_options(&config, queued, &tuning, world.seed);
     let putter = putter(&config, persistence, &world, &ledger);
     let hurry = world.shutdown.hurry();
@@ -235,14 +241,14 @@ pub(crate) fn start_tuned<A: LogsApi>(
         reader: Reader::new(
             HostFs,
             Targets::new(config.files)?,
-            ledger,
+            Arc::clone(&ledger),
             Arc::clone(&world.health),
             world.clock,
             tuning.timing,
             once,
         )
         .with_descriptors(descriptor_budget())
-        .with_take_over(take_over)
+        .with_take_over(config.cloudwatch_agent_state)
         .with_intakes(world.intakes),
         queue,
         committer: committer.clone(),
@@ -272,6 +278,7 @@ pub(crate) fn start_tuned<A: LogsApi>(
         task: tokio::spawn(run),
         config: updates,
         barrier: asked,
+        ledger,
     })
 }
 

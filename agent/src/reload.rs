@@ -47,6 +47,7 @@ impl Reloader {
             Ok(new) => self.apply(new, roads).await,
             Err(mistakes) => {
                 self.world.health.problems.add("reload_refused", 1);
+                self.world.control.refused(&mistakes);
                 for mistake in &mistakes {
                     log::error!("{mistake}");
                 }
@@ -104,12 +105,14 @@ impl Reloader {
             }
             roads.signals = self.world.start_signals(&new);
         }
+        self.world.control.reloaded(&new);
         log::info!("the new configuration is in force");
         // What waits for a restart is compared with what is really in force at the next reload.
         let old = std::mem::replace(&mut self.config, new);
         self.config.aws = old.aws;
         self.config.lifecycle = old.lifecycle;
         self.config.agent.state_dir = old.agent.state_dir;
+        self.config.agent.control_socket = old.agent.control_socket;
     }
 
     fn apply_logs(&self, new: &Config, roads: &mut Roads) {
@@ -173,6 +176,10 @@ fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         (
             "agent.state_dir",
             old.agent.state_dir != new.agent.state_dir,
+        ),
+        (
+            "agent.control_socket",
+            old.agent.control_socket != new.agent.control_socket,
         ),
         ("aws", old.aws != new.aws),
         ("lifecycle", old.lifecycle != new.lifecycle),

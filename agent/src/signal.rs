@@ -15,5 +15,5 @@ mod probe;
 mod queue;
 pub(crate) mod road;
 
-pub(crate) use counted::SignalHealth;
+pub(crate) use counted::{Record as SignalRecord, SignalHealth};
 pub(crate) use gate::Gate;

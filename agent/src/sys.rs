@@ -11,3 +11,4 @@ pub(crate) mod journal;
 pub(crate) mod lease;
 pub(crate) mod mmsg;
 pub(crate) mod nvme;
+pub(crate) mod peer;

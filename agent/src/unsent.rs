@@ -94,17 +94,26 @@ fn left(one: &Surveyed) -> Option<Left> {
     let found = one.found.as_ref().filter(|_| !one.entry.parked)?;
     let bytes = one.lag_bytes().filter(|bytes| *bytes > 0)?;
     let offset = one.entry.offset;
-    if bytes <= LOOK_BYTES as u64 {
-        let (file, _) = HostFs.open(&found.path).ok()??;
-        let mut text = Vec::with_capacity(LOOK_BYTES);
-        HostFs.read_at(&file, &mut text, offset).ok()?;
-        memchr::memchr(b'\n', &text)?;
+    if is_unfinished(&found.path, offset, bytes).unwrap_or(true) {
+        return None;
     }
     Some(Left {
         path: found.path.clone(),
         offset,
         bytes,
     })
+}
+
+/// Whether the last `bytes` of a file, from `offset` on, are a line whose end was not written yet;
+/// `None` if they cannot be read.
+pub(crate) fn is_unfinished(path: &Path, offset: u64, bytes: u64) -> Option<bool> {
+    if bytes > LOOK_BYTES as u64 {
+        return Some(false);
+    }
+    let (file, _) = HostFs.open(path).ok()??;
+    let mut text = Vec::with_capacity(LOOK_BYTES);
+    HostFs.read_at(&file, &mut text, offset).ok()?;
+    Some(memchr::memchr(b'\n', &text).is_none())
 }
 
 /// Writes the file, or removes an old one when nothing is left.

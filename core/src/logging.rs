@@ -2,8 +2,10 @@
 //!
 //! Three things happen to each record on its way out. Secrets are masked. A call site that says
 //! the same thing more than [`BURST`] times within [`WINDOW`] falls silent, and says how often it
-//! was silent when the window has passed. Below the chosen level nothing is formatted at all.
+//! was silent when the window has passed. Below the chosen level nothing is formatted at all. The
+//! last warnings and errors are also kept for whoever asks ([`recent`]).
 
+mod recent;
 mod scrub;
 
 use std::collections::HashMap;
@@ -13,9 +15,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::kv::{Key, Value, VisitSource};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::clock::{Clock, SystemClock};
+pub use recent::{RECENT_MAX, Spoken, recent};
 pub use scrub::scrub;
 
 /// How often one call site may speak within a window.
@@ -92,15 +95,21 @@ impl Log for Quiet {
             return;
         }
         let site = record.file_static().zip(record.line());
-        let silenced = match site {
-            Some((file, line)) => match self.admit(file, line, Instant::now()) {
-                Some(silenced) => silenced,
-                None => return,
-            },
-            None => 0,
-        };
+        let mut silenced = 0;
+        if let Some((file, line)) = site {
+            let Some(count) = self.admit(file, line, Instant::now()) else {
+                if record.level() <= Level::Warn {
+                    recent::silenced((file, line), SystemClock.now());
+                }
+                return;
+            };
+            silenced = count;
+        }
         let mut text = scrub(&record.args().to_string()).into_owned();
         record.key_values().visit(&mut Fields(&mut text)).ok();
+        if record.level() <= Level::Warn {
+            recent::said(site, record.level(), &text, SystemClock.now());
+        }
         if silenced > 0 {
             write!(text, " ({silenced} more like this were not shown)").ok();
         }
@@ -174,5 +183,32 @@ mod tests {
             "another site still speaks"
         );
         assert_eq!(quiet.admit("a.rs", 1, start + WINDOW), Some(90));
+    }
+
+    #[test]
+    fn the_last_warnings_are_kept_with_all_that_was_silenced_and_without_secrets() {
+        let quiet = Quiet {
+            output: Box::new(StandardError),
+            sites: Mutex::default(),
+        };
+        log::set_max_level(LevelFilter::Info);
+        let say = |level, line, text: &str| {
+            let mut record = Record::builder();
+            record
+                .level(level)
+                .file_static(Some("kept.rs"))
+                .line(Some(line));
+            quiet.log(&record.args(format_args!("{text}")).build());
+        };
+        for _ in 0..50 {
+            say(Level::Warn, 1, "refused: password=hunter2");
+        }
+        say(Level::Info, 2, "nothing to act on");
+        let kept: Vec<_> = recent()
+            .into_iter()
+            .filter(|one| one.text.contains("refused") || one.text.contains("nothing"))
+            .map(|one| (one.count, one.text))
+            .collect();
+        assert_eq!(kept, [(50, "refused: password=[secret]".to_owned())]);
     }
 }

@@ -111,6 +111,15 @@ impl Cursors {
         moved.into_iter().filter_map(cursor).collect()
     }
 
+    /// Each journal that is followed: its target, its position, and when the entries were received
+    /// up to which the next step of the position goes, if any event waits for an answer.
+    pub(super) fn followed(&self) -> impl Iterator<Item = (u64, Option<&Cursor>, Option<u64>)> {
+        self.journals.values().map(|progress| {
+            let waits = progress.marks.front().map(|(_, cursor)| cursor.realtime_us);
+            (progress.key, self.known.get(&progress.key), waits)
+        })
+    }
+
     fn settle(&mut self, id: FileId) -> bool {
         let Some(progress) = self.journals.get_mut(&id) else {
             return false;

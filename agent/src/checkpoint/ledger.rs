@@ -4,11 +4,16 @@
 //! position is the end of what is delivered without a gap; stretches beyond the gap are kept until
 //! it closes. There are never more of them than batches in flight.
 
+mod lag;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use lag::Unsettled;
+pub(crate) use lag::{Followed, FollowedJournal};
 
 use crate::checkpoint::cursors::Cursors;
 use crate::checkpoint::{Change, Cursor, Entry, PARKED_MAX, Snapshot};
@@ -54,6 +59,8 @@ struct Progress {
     entry: Entry,
     /// Delivered stretches beyond the position: from → to, with the guard of `to`.
     ahead: BTreeMap<u64, (u64, Guard)>,
+    /// Where its lines go, and since when they wait.
+    unsettled: Unsettled,
 }
 
 impl Ledger {
@@ -67,10 +74,10 @@ impl Ledger {
     /// epoch.
     pub(crate) fn resumed(snapshot: Snapshot, stopped: Option<u64>) -> Self {
         let next = snapshot.files.keys().next_back().map_or(1, |id| id.0 + 1);
-        let files = snapshot.files.into_iter().map(|(id, entry)| {
-            let ahead = BTreeMap::new();
-            (id, Progress { entry, ahead })
-        });
+        let files = snapshot
+            .files
+            .into_iter()
+            .map(|(id, entry)| (id, Progress::new(entry)));
         Self {
             state: Mutex::new(State {
                 files: files.collect(),
@@ -301,8 +308,7 @@ impl Ledger {
 impl State {
     fn insert(&mut self, id: FileId, entry: Entry) {
         self.journal.push(Change::Open(id, entry.clone()));
-        let ahead = BTreeMap::new();
-        self.files.insert(id, Progress { entry, ahead });
+        self.files.insert(id, Progress::new(entry));
     }
 
     fn forget(&mut self, id: FileId) {
@@ -314,6 +320,14 @@ impl State {
 }
 
 impl Progress {
+    fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            ahead: BTreeMap::new(),
+            unsettled: Unsettled::default(),
+        }
+    }
+
     /// Says whether the position moved.
     fn acknowledge(&mut self, from: u64, to: u64, guard: Guard) -> bool {
         // Of several events that were made of one, the last settles its bytes.
@@ -329,6 +343,7 @@ impl Progress {
             reached = next;
         }
         (self.entry.offset, self.entry.guard) = reached;
+        self.unsettled.settled(self.entry.offset);
         true
     }
 }

@@ -55,31 +55,51 @@ impl Surveyed {
 
 /// Looks for the file of each position, at its path and then in its directory.
 pub(crate) fn survey<F: LogFs>(fs: &F, snapshot: &Snapshot) -> Vec<Surveyed> {
-    let mut listed: HashMap<PathBuf, Vec<(PathBuf, Stat)>> = HashMap::new();
-    let mut look = |entry: &Entry| {
-        let is_it = |stat: &Stat| entry.identity.could_be(&stat.identity);
-        if let Ok(stat) = fs.stat(&entry.path)
-            && is_it(&stat)
-        {
-            return Some((entry.path.clone(), stat));
-        }
-        let names = listed
-            .entry(directory(entry))
-            .or_insert_with_key(|directory| files(fs, directory));
-        names.iter().find(|(_, stat)| is_it(stat)).cloned()
-    };
+    let mut finder = Finder::new(fs);
     let files = snapshot.files.iter();
     files
         .map(|(id, entry)| Surveyed {
             id: *id,
             entry: entry.clone(),
-            found: look(entry).map(|(path, stat)| Found {
+            found: finder.find(entry).map(|(path, stat)| Found {
                 guard_holds: holds(fs, &path, entry),
                 size: stat.shape.size,
                 path,
             }),
         })
         .collect()
+}
+
+/// Looks for files by what the kernel says they are, and lists no directory twice.
+#[derive(Debug)]
+pub(crate) struct Finder<'f, F> {
+    fs: &'f F,
+    listed: HashMap<PathBuf, Vec<(PathBuf, Stat)>>,
+}
+
+impl<'f, F: LogFs> Finder<'f, F> {
+    /// Has looked at nothing yet.
+    pub(crate) fn new(fs: &'f F) -> Self {
+        Self {
+            fs,
+            listed: HashMap::new(),
+        }
+    }
+
+    /// Where the file is now, at its path or in its directory; `None` if it is gone from there.
+    pub(crate) fn find(&mut self, entry: &Entry) -> Option<(PathBuf, Stat)> {
+        let is_it = |stat: &Stat| entry.identity.could_be(&stat.identity);
+        if let Ok(stat) = self.fs.stat(&entry.path)
+            && is_it(&stat)
+        {
+            return Some((entry.path.clone(), stat));
+        }
+        let names = self
+            .listed
+            .entry(directory(entry))
+            .or_insert_with_key(|directory| files(self.fs, directory));
+        names.iter().find(|(_, stat)| is_it(stat)).cloned()
+    }
 }
 
 /// The regular files in a directory.

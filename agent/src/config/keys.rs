@@ -12,6 +12,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "How long the agent may take after SIGTERM to send what it holds. What is not sent by then is sent after the next start: log lines are read again from the files, metrics wait in the spool. Keep it below the `TimeoutStopSec` of the unit.";
     "agent.log_level", "`error`, `warn`, `info`, `debug` or `trace`", "`\"info\"`",
         "What the agent says about itself in the journal, or on standard error.";
+    "agent.control_socket", "absolute path, up to 107 bytes, or `off`", "`agent.sock` in `RUNTIME_DIRECTORY`, which systemd sets (`/run/plimsoll` with the packaged unit), else in `agent.state_dir`",
+        "The Unix socket at which `status`, `top` and `tap` ask the running agent. Root, the agent's user and members of its group may ask; nothing can be changed through it. An agent that cannot open it tells so, counts `control_unavailable` and ships all the same. A change takes effect at the next start.";
     "aws.region", "name of a Region", "`AWS_REGION`, the profile, the instance's Region",
         "The Region that logs and metrics go to.";
     "aws.profile", "name", "`AWS_PROFILE`, then `default`",

@@ -26,10 +26,11 @@ use log::LevelFilter;
 use plimsoll_aws::Settings;
 use plimsoll_core::config::{Document, Field, Problems, Section};
 
-use super::{AgentConfig, Check, Config, Dialect, LogsTemplate};
+use super::{AgentConfig, Check, Config, ControlSocket, Dialect, LogsTemplate};
+use crate::control::SOCKET_PATH_MAX;
 
 /// Where state is kept unless `agent.state_dir` says otherwise.
-pub(super) const STATE_DIR: &str = "/var/lib/plimsoll";
+pub(crate) const STATE_DIR: &str = "/var/lib/plimsoll";
 /// How long the end may take unless `agent.drain_timeout` says otherwise.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT_MIN: Duration = Duration::from_secs(1);
@@ -95,6 +96,7 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
         state_dir: state_directory(),
         drain_timeout: DRAIN_TIMEOUT,
         log_level: LevelFilter::Info,
+        control_socket: ControlSocket::Usual,
     };
     let mut place = None;
     if let Some(mut section) = root.take_section("agent") {
@@ -112,11 +114,31 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
         if let Some(level) = section.take_choice("log_level", &LEVELS) {
             config.log_level = level;
         }
+        config.control_socket = control_socket(&mut section);
         section.finish();
     }
     let place = place.unwrap_or_else(|| root.problem_of("agent.state_dir"));
     checks.push(Check::state_directory(config.state_dir.clone(), place));
     config
+}
+
+/// A path that fits into an address of a Unix socket, or `off`.
+fn control_socket(section: &mut Section<'_>) -> ControlSocket {
+    let Some(path) = section.take_name("control_socket") else {
+        return ControlSocket::Usual;
+    };
+    if path.value == "off" {
+        return ControlSocket::Off;
+    }
+    let length = path.value.len();
+    if !path.value.starts_with('/') {
+        let found = format!("found \"{}\"", path.value);
+        section.reject(&path, &found, "expected an absolute path, or \"off\"");
+    } else if length > SOCKET_PATH_MAX {
+        let expected = format!("expected at most {SOCKET_PATH_MAX}, the kernel's limit");
+        section.reject(&path, &format!("found {length} bytes"), &expected);
+    }
+    ControlSocket::At(path.value.into())
 }
 
 /// The state directory that systemd has made for the unit, else the usual one.

@@ -38,17 +38,19 @@ fn reloader() -> Reloader {
     let text = "[[logs.file]]\npath = \"/nonexistent.log\"\ngroup = \"g\"\n";
     let (_, logs_shutdown) = shutdown::channel();
     let api = Api::DryRun(DryRun::new(Box::new(Vec::new()), std::iter::empty()));
+    let config = Config::from_text("agent.toml", text).unwrap();
+    let known = watch::channel(Host::default()).1;
     let world = World {
         api: Arc::new(api),
         health: Arc::default(),
-        known: watch::channel(Host::default()).1,
+        control: crate::Control::new(&config, &Arc::default(), known.clone()),
+        known,
         intakes: crate::metrics::Intakes::default(),
         gate: crate::signal::Gate::default(),
         barriers: crate::barrier::Barriers::default(),
         mode: Mode::Follow,
         dry_run: true,
     };
-    let config = Config::from_text("agent.toml", text).unwrap();
     Reloader::new(world, config, logs_shutdown)
 }
 

@@ -25,7 +25,7 @@ use crate::sample::{Labels, Sample, as_value};
 
 /// Clock ticks of a second in `/proc`. The kernel's interface fixes it at 100 on every
 /// architecture that EC2 has. Source: Linux, `include/uapi/asm-generic/param.h`, `USER_HZ`.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const CLOCK_TICKS_PER_SECOND: f64 = 100.0;
 const MILLIS_PER_SECOND: f64 = 1000.0;
 
 /// The family `agent`.
@@ -110,12 +110,12 @@ impl Own {
     }
 
     fn processor(&mut self, now: &Snapshot) -> Result<Option<Sample>, ScrapeError> {
-        let ticks = ticks(now.text(Input::SelfStat)?)
+        let ticks = processor_ticks(now.text(Input::SelfStat)?)
             .ok_or_else(|| ScrapeError::malformed(Input::SelfStat, "user and system time"))?;
         let before = self.worked.replace((now.taken(), ticks));
         Ok(before.and_then(|(then, before)| {
             let seconds = now.taken().saturating_duration_since(then).as_secs_f64();
-            let worked = as_value(ticks.checked_sub(before)?) / TICKS_PER_SECOND;
+            let worked = as_value(ticks.checked_sub(before)?) / CLOCK_TICKS_PER_SECOND;
             (seconds > 0.0).then(|| Sample::new(&AGENT_CPU, worked * 100.0 / seconds))
         }))
     }
@@ -172,7 +172,7 @@ pub(crate) fn resident_bytes(status: &str) -> Option<u64> {
 
 /// User and system time in clock ticks, from `/proc/self/stat`. The name in parentheses may hold
 /// spaces, so columns are counted behind it: the state is the first, user time the twelfth.
-fn ticks(stat: &str) -> Option<u64> {
+pub(crate) fn processor_ticks(stat: &str) -> Option<u64> {
     let (_, columns) = stat.rsplit_once(')')?;
     let mut columns = columns.split_ascii_whitespace().skip(11);
     let user: u64 = columns.next()?.parse().ok()?;
@@ -246,7 +246,9 @@ mod tests {
         health.problems.add("truncated", 1);
         health.lifecycle_notices.add("scale_in", 1);
         let signal = Arc::from("load");
-        health.signals.accepted(&signal, start, start + INTERVAL);
+        health
+            .signals
+            .accepted(&signal, 1.0, start, start + INTERVAL);
         health.signals.gap(&signal, "draining");
         let mut told = Vec::new();
         own.scrape(&snapshot(start + INTERVAL, 150), &mut told)
@@ -259,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_torn_stat_line_has_no_time() {
-        assert_eq!(ticks("7 (a) S 1"), None);
-        assert_eq!(ticks(""), None);
+        assert_eq!(processor_ticks("7 (a) S 1"), None);
+        assert_eq!(processor_ticks(""), None);
         assert_eq!(resident_bytes("VmSize: 5 kB\n"), None);
     }
 }

@@ -351,7 +351,8 @@ impl<A: MetricsApi> Road<A> {
                     let then = now.checked_sub(age).unwrap_or(now).into_std();
                     for sample in &one.samples {
                         let health = &self.world.health;
-                        health.signals.accepted(&sample.name, then, now.into_std());
+                        let (name, value) = (&sample.name, sample.value);
+                        health.signals.accepted(name, value, then, now.into_std());
                         health.datums_sent.add(1);
                     }
                 }

@@ -333,6 +333,7 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
             }
             self.reached = true;
             self.failures = 0;
+            self.health.metrics_failures.set(0);
             self.rejections_in_a_row = 0;
             let pause = if self.asked.is_open() {
                 Duration::ZERO
@@ -372,6 +373,7 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
         }
         self.reached = false;
         self.failures = self.failures.saturating_add(1);
+        self.health.metrics_failures.set(u64::from(self.failures));
         self.not_before = Instant::now() + wait.max(least);
     }
 

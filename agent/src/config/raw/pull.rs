@@ -77,7 +77,8 @@ fn target(table: &mut Section<'_>, config: &MetricsConfig) -> Option<PrometheusT
         // A socket tells its target apart better than a host that nobody is asked for.
         None => match &socket {
             Some(socket) => socket.display().to_string(),
-            None => format!("{authority}{path}"),
+            // A query may hold a key, which must stand in no log and in no dimension.
+            None => format!("{authority}{}", path.split('?').next().unwrap_or_default()),
         },
     };
     let mut known = config.applications.prometheus.iter();

@@ -59,6 +59,14 @@ fn mistakes_about_aws_and_the_agent_are_told_with_place_and_remedy() {
                 "[agent]\nstate_dir = \"var\"",
                 "agent.state_dir: found \"var\"",
             ),
+            (
+                "[agent]\ncontrol_socket = \"on\"",
+                ":2:18: agent.control_socket: found \"on\", expected an absolute path, or \"off\"",
+            ),
+            (
+                &format!("[agent]\ncontrol_socket = \"/{}\"", "x".repeat(107)),
+                "found 108 bytes, expected at most 107",
+            ),
         ],
     );
 }

@@ -14,6 +14,7 @@ mod retarget;
 mod rotate;
 mod sweep;
 mod takeover;
+mod told;
 mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -357,6 +358,7 @@ impl<F: LogFs> Reader<F> {
         self.count(&turn);
         self.hand_in(&mut turn);
         self.roll_over(id, &mut turn);
+        self.tell_of(id, &turn, now);
         self.keep_within_budget();
         Some(turn)
     }

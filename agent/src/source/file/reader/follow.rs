@@ -345,6 +345,7 @@ impl<F: LogFs> Reader<F> {
         self.followed += 1;
         self.by_number.insert(identity.number(), tail.id);
         self.open.insert(tail.id);
+        self.ledger.sends_to(tail.id, &tail.stream);
         self.tails.insert(tail.id, tail);
         self.queue(place.id);
         self.note_end_of(place.id);

@@ -52,6 +52,7 @@ impl<F: LogFs> Reader<F> {
         let refiner = self.targets.refiner(target);
         let framing = self.targets.all().get(target);
         let framing = framing.map(|target| Arc::clone(&target.framing));
+        self.ledger.sends_to(id, &stream);
         if let Some(tail) = self.tails.get_mut(&id) {
             tail.stream = stream;
             tail.dated = dated;

@@ -138,6 +138,7 @@ impl<F: LogFs> Reader<F> {
         if let Some(copy) = copy {
             self.hand_over(id, &tail, before, copy, now);
         }
+        self.ledger.sends_to(new, &tail.stream);
         self.tails.insert(new, tail);
         self.note_end_of(new);
         self.queue(new);
@@ -186,6 +187,7 @@ impl<F: LogFs> Reader<F> {
             event_due: None,
         };
         tail.look(&self.fs);
+        self.ledger.sends_to(id, &tail.stream);
         self.tails.insert(id, tail);
         self.queue(id);
     }

@@ -1,0 +1,197 @@
+"""The running agent is asked how it is, over its own socket, by those who may."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+from conftest import binary, static_credentials, wait_until
+from test_agent_loses_nothing import agent, configuration, received
+
+NOBODY = 65534
+SECRET = "planted-external-id-7319"
+KEY = "planted-query-key-4471"
+
+
+def ask(command, config, *flags, **options):
+    return subprocess.run(
+        [binary("plimsoll-agent"), command, "--config", str(config), *flags],
+        capture_output=True, text=True, timeout=30, env=static_credentials(), **options,
+    )
+
+
+def status(config):
+    answer = ask("status", config, "--json")
+    assert answer.returncode in (0, 1), answer.stderr
+    return json.loads(answer.stdout)
+
+
+def running_agent(tmp_path, local, lines=("one", "two"), more=""):
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"{line}\n" for line in lines))
+    config = configuration(tmp_path, local.url, log)
+    config.write_text(config.read_text() + more)
+    running = agent(tmp_path, config)
+    at = tmp_path / "state" / "agent.sock"
+    wait_until(at.exists, 20, "the socket")
+    return running, config, log, at
+
+
+def test_the_status_of_a_running_agent_is_told_to_people_and_to_programs(local, tmp_path):
+    running, config, log, at = running_agent(tmp_path, local)
+    wait_until(lambda: status(config)["logs"]["events_sent"] == 2, 20, "two delivered lines")
+    told = status(config)
+    assert (told["health"], told["why"]) == ("ok", []), told
+    assert told["pid"] == running.child.pid
+    assert told["configuration"]["file"] == str(config)
+    assert told["calls"]["PutLogEvents"] >= 1
+    assert told["process"]["resident_bytes"] > 1_000_000
+    [source] = [one for one in told["sources"] if one["kind"] == "file"]
+    assert source["source"] == str(log)
+    assert (source["group"], source["lag_bytes"], source["lag_seconds"]) == ("/torture", 0, 0)
+    assert source["state"] == "delivered"
+
+    # A line without its end is not late, whatever its age.
+    with open(log, "a") as output:
+        output.write("unfinished")
+    [source] = [one for one in status(config)["sources"] if one["kind"] == "file"]
+    assert (source["state"], source["lag_bytes"], source["lag_seconds"]) == ("unfinished_line", 10, 0)
+
+    shown = ask("status", config)
+    assert shown.returncode == 0 and " is ok" in shown.stdout.splitlines()[0], shown
+    assert f"{log} → /torture/" in shown.stdout
+
+    # A second agent tells that it cannot be asked, and how to change that; the first still answers.
+    other = tmp_path / "other.toml"
+    other.write_text(config.read_text().replace(str(tmp_path / "state"), str(tmp_path / "other"))
+                     .replace("[agent]\n", f'[agent]\ncontrol_socket = "{at}"\n'))
+    second = agent(tmp_path, other)
+    wait_until(lambda: "another agent answers at" in second.text(), 20, "the second agent's word")
+    assert "agent.control_socket" in second.text()
+    assert second.stop() == 0
+    assert status(config)["pid"] == running.child.pid
+
+    # One that was killed leaves its socket, which the next one replaces.
+    running.kill()
+    assert at.exists()
+    assert ask("status", config).returncode == 2
+    running = agent(tmp_path, config)
+    wait_until(lambda: ask("status", config).returncode in (0, 1), 20, "the next agent's answer")
+    assert running.stop() == 0
+    assert not at.exists()
+
+
+def test_an_agent_that_does_not_run_is_told_with_the_remedy(local, tmp_path):
+    config = configuration(tmp_path, local.url, tmp_path / "app.log")
+    for flags in ([], ["--json"]):
+        answer = ask("status", config, *flags)
+        assert answer.returncode == 2 and answer.stdout == ""
+        assert "not running" in answer.stderr and "systemctl start plimsoll-agent" in answer.stderr
+
+
+def test_a_refused_configuration_degrades_the_agent_and_is_told(local, tmp_path):
+    running, config, _, _ = running_agent(tmp_path, local)
+    good = config.read_text()
+    config.write_text(good.replace("[logs]\n", "[logs]\nin_flihgt = 1\n"))
+    running.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: "configuration is not taken" in running.text(), 20, "the refusal")
+    config.write_text(good)
+    told = status(config)
+    assert told["health"] == "degraded"
+    assert any("was refused" in why for why in told["why"])
+    assert "in_flihgt" in told["configuration"]["refused"]["mistakes"][0]
+    assert any("in_flihgt" in one["text"] and one["count"] >= 1 for one in told["recent"])
+    assert ask("status", config).returncode == 1
+    running.stop()
+
+
+def test_no_secret_of_the_configuration_is_told(local, tmp_path):
+    more = f"""
+[aws]
+endpoint_url = "{local.url}"
+role_arn = "arn:aws:iam::111122223333:role/other"
+external_id = "{SECRET}"
+proxy = "http://user:{KEY}@127.0.0.1:9"
+no_proxy = "127.0.0.1"
+region = "eu-west-1"
+[[metrics.prometheus]]
+url = "http://127.0.0.1:9/metrics?key={KEY}"
+"""
+    log = tmp_path / "app.log"
+    log.write_text("one\n")
+    config = configuration(tmp_path, local.url, log)
+    text = config.read_text()
+    start = text.index("[aws]")
+    end = text.find("\n[", start)
+    config.write_text(text[:start] + text[end:] + more)
+    running = agent(tmp_path, config)
+    at = tmp_path / "state" / "agent.sock"
+    wait_until(lambda: running.assert_running() or at.exists(), 20, "the socket")
+    for flags in ([], ["--json"]):
+        answer = ask("status", config, *flags)
+        assert answer.returncode in (0, 1), answer.stderr
+        assert SECRET not in answer.stdout and KEY not in answer.stdout
+        assert "127.0.0.1:9" in answer.stdout
+    running.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="takes root and setpriv")
+def test_another_user_is_refused_even_where_the_mode_of_the_socket_lets_him_in(local, tmp_path):
+    running, config, _, at = running_agent(tmp_path, local)
+    program = shutil.copy(binary("plimsoll-agent"), tmp_path / "asker")
+    # A way in for everyone: what is left is the agent's own look at who asks.
+    for directory in [at.parent, *tmp_path.parents[:2], tmp_path]:
+        directory.chmod(0o755)
+
+    def asked_by_nobody(*groups):
+        more = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
+        return subprocess.run(
+            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", *more,
+             program, "status", "--json", "--socket", str(at)],
+            capture_output=True, text=True, timeout=30, env=static_credentials(),
+        )
+
+    closed = asked_by_nobody()
+    assert closed.returncode == 4 and "may not be opened by this user" in closed.stderr
+    at.chmod(0o666)
+    refused = asked_by_nobody()
+    assert refused.returncode == 4 and refused.stdout == ""
+    assert f"user {NOBODY} may not ask" in refused.stderr
+    member = asked_by_nobody(os.getegid())
+    assert json.loads(member.stdout)["pid"] == running.child.pid
+    running.stop()
+
+
+def test_who_asks_nonsense_too_much_or_never_reads_holds_nobody_up(local, tmp_path):
+    running, config, log, at = running_agent(tmp_path, local)
+
+    def raw(question, wait=10):
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.settimeout(wait)
+            asker.connect(str(at))
+            asker.sendall(question)
+            text = b""
+            while part := asker.recv(65536):
+                text += part
+        return json.loads(text)
+
+    assert "there are: status" in raw(b'{"request":"fly"}\n')["error"]
+    assert "no line of JSON" in raw(b"\xff\x00\n")["error"]
+    assert "at most" in raw(b"x" * 9000)["error"]
+
+    idle = []
+    for _ in range(30):
+        asker = socket.socket(socket.AF_UNIX)
+        asker.connect(str(at))
+        idle.append(asker)
+    with open(log, "a") as output:
+        output.write("three\n")
+    wait_until(lambda: "three" in received(local), 20, "a line while thirty connections idle")
+    # Those who ask nothing are let go after some seconds.
+    wait_until(lambda: ask("status", config).returncode == 0, 20, "an answer")
+    for asker in idle:
+        asker.close()
+    running.stop()
