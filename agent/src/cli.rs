@@ -55,7 +55,7 @@ enum Command {
     Run(RunArgs),
     /// Tell every mistake of the configuration, what this machine would refuse to this user, and
     /// what the metrics would cost. Sends nothing.
-    Validate(ConfigArgs),
+    Validate(ValidateArgs),
     /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
     Status(status::StatusArgs),
     /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
@@ -117,6 +117,15 @@ impl ConfigArgs {
     fn path(&self) -> PathBuf {
         self.chosen(Path::exists).0
     }
+}
+
+#[derive(Debug, Args)]
+struct ValidateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Read the configuration alone: ask neither this machine nor AWS.
+    #[arg(long)]
+    syntax: bool,
 }
 
 #[derive(Debug, Args)]
@@ -205,7 +214,16 @@ fn run(args: &RunArgs) -> Result<(), String> {
     ended.map_err(|error| failure(PROGRAM, &error))
 }
 
-fn validate(args: &ConfigArgs) -> Result<(), String> {
+fn validate(args: &ValidateArgs) -> Result<(), String> {
+    let ValidateArgs {
+        config: args,
+        syntax,
+    } = args;
+    if *syntax {
+        configuration(args)?;
+        print(&format!("{}: no mistakes\n", args.path().display()));
+        return Ok(());
+    }
     let config = load(args, Depth::Validate)?;
     for remark in &config.remarks {
         print(&format!("warning: {remark}\n"));
@@ -276,6 +294,7 @@ mod tests {
             panic!("{validate:?}");
         };
         let fetched = (PathBuf::from(CTL_DIRECTORY), Dialect::CloudWatchAgent);
+        let validate = validate.config;
         assert_eq!(
             validate.chosen(|path| path == Path::new(CTL_DIRECTORY)),
             fetched

@@ -39,7 +39,7 @@ enum Command {
     Run(RunArgs),
     /// Tell every mistake of the configuration and of the rules, and what this machine would
     /// refuse to this user. Sends nothing.
-    Validate(ConfigArgs),
+    Validate(ValidateArgs),
     /// Show how alarms and the dashboard differ from what they should be. Changes nothing.
     Plan(ConfigArgs),
     /// Show what scaling policies would have made of a load that was. Calls nothing.
@@ -53,6 +53,15 @@ struct ConfigArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ValidateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Read configuration and rules alone: run no tests of rules, and ask for no region.
+    #[arg(long)]
+    syntax: bool,
 }
 
 #[derive(Debug, Args)]
@@ -117,8 +126,16 @@ fn run(args: &RunArgs) -> Result<(), String> {
     ended.map_err(|error| failure(PROGRAM, &error))
 }
 
-fn validate(args: &ConfigArgs) -> Result<(), String> {
+fn validate(args: &ValidateArgs) -> Result<(), String> {
+    let ValidateArgs {
+        config: args,
+        syntax,
+    } = args;
     let config = load(args)?;
+    if *syntax {
+        print(&format!("{}: no mistakes\n", args.config.display()));
+        return Ok(());
+    }
     let rules = &config.detectors.rules;
     let failed: Vec<String> = rules
         .failed_tests()

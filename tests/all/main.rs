@@ -8,5 +8,6 @@
 
 mod layering;
 mod manual;
+mod pages;
 mod shape;
 mod tree;

@@ -1,0 +1,57 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_plimsoll_collector_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_plimsoll_collector_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_plimsoll_collector_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_plimsoll_collector_using_subcommand
+    set -l cmd (__fish_plimsoll_collector_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -s V -l version -d 'Print version'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "run" -d 'Read the sources until SIGTERM or SIGINT, then finish what was read and end'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "validate" -d 'Tell every mistake of the configuration and of the rules, and what this machine would refuse to this user. Sends nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "plan" -d 'Show how alarms and the dashboard differ from what they should be. Changes nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "backtest" -d 'Show what scaling policies would have made of a load that was. Calls nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "version" -d 'Print the version'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand run" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand run" -l once -d 'Read every source once, send what is to be told, and end'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand run" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -l syntax -d 'Read configuration and rules alone: run no tests of rules, and ask for no region'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l scenario -d 'A TOML file with the group and the alternatives; it may name the history' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l target -d 'What one instance should carry, in the unit of the history' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l policy -d 'Input of `aws autoscaling put-scaling-policy` with target tracking, each an alternative of its own. None: target tracking at --target, by three signals' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l instance-type -d 'Instance type, for its price' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l spot-prices -d 'Output of `aws ec2 describe-spot-price-history`' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l min -d 'Fewest instances' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l max -d 'Most instances' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l start-up -d 'From the launch of an instance to its service. Default: 90s' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l warm-up -d 'From service until an instance carries its full share. Default: 60s' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l allow-minutes -d 'Minutes over the target that a suggestion may have. Default: 1 % of the history' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l svg -d 'Write a plot' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l per-instance -d 'Values of the history are averages of its instances, with the capacity in a third column'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l suggest -d 'Look for better parameters, and print them as input for the AWS CLI'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l json -d 'Print JSON instead of the table'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand version" -s h -l help -d 'Print help'
