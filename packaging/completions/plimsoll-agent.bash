@@ -434,7 +434,7 @@ _plimsoll__agent() {
             return 0
             ;;
         plimsoll__subcmd__agent__subcmd__signal__subcmd__list)
-            opts="-h --config --cloudwatch-agent-config --help"
+            opts="-h --json --config --cloudwatch-agent-config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
