@@ -55,17 +55,33 @@ def debs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def rpms(tmp_path_factory):
+    """As `debs`, for rpm."""
+    directory = tmp_path_factory.mktemp("rpm")
+    made = {(service, NEWER): build("rpm", service, directory) for service in SERVICES}
+    made["agent", OLDER] = build("rpm", "agent", directory, VERSION=OLDER)
+    return made
+
+
+@pytest.fixture(scope="session")
 def debian():
     """A fresh Debian as a tar, made once and kept below target/."""
-    tar = ROOT / "target" / "debian-bookworm.tar"
+    tar = ROOT / "target" / "debian-bookworm-rpm.tar"
     if not tar.exists():
         fresh = tar.with_suffix(".new.tar")
         run(
             "mmdebstrap", "--variant=minbase",
-            "--include=systemd,systemd-sysv,dbus,iproute2,procps,ca-certificates", "bookworm", fresh,
+            "--include=systemd,systemd-sysv,dbus,iproute2,procps,ca-certificates,rpm", "bookworm", fresh,
         )
         fresh.rename(tar)
     return tar
+
+
+def installation(package):
+    """How a package is installed, upgraded or downgraded; rpm knows nothing of what dpkg has installed."""
+    if package.endswith(".deb"):
+        return "dpkg", "-i", package
+    return "rpm", "-U", "--force-debian", "--nodeps", "--oldpackage", "--replacepkgs", package
 
 
 @contextlib.contextmanager
@@ -124,11 +140,21 @@ class Machine:
         return file
 
     def install(self, package):
-        return self.run("dpkg", "-i", self.bring(package))
+        return self.run(*installation(self.bring(package)))
+
+    def version(self):
+        """The version of the agent that the one or the other database of packages names."""
+        deb = self.tried("dpkg-query", "-W", "-f", "${Version}", "plimsoll-agent")
+        return deb.stdout if deb.returncode == 0 else self.run("rpm", "-q", "--qf", "%{VERSION}", "plimsoll-agent")
 
     def bring(self, package):
         shutil.copy(package, self.root / "opt")
         return f"/opt/{package.name}"
+
+    def remove(self):
+        if self.tried("dpkg-query", "-W", "plimsoll-agent").returncode == 0:
+            return self.run("dpkg", "--remove", "plimsoll-agent")
+        return self.run("rpm", "--force-debian", "-e", "plimsoll-agent")
 
     def show(self, name, unit="plimsoll-agent"):
         return self.run("systemctl", "show", "--property", name, "--value", unit).strip()

@@ -8,11 +8,17 @@ import time
 import pytest
 
 from conftest import ROOT, wait_until
-from debian import JOURNAL, NEWER, OLDER, URL, configured, debian, debs, machine, needs_root  # noqa: F401
+from debian import JOURNAL, NEWER, OLDER, URL, configured, debian, debs, machine, needs_root, rpms  # noqa: F401
 
 pytestmark = needs_root
 DROP_INS = ROOT / "packaging" / "systemd" / "drop-ins"
 CONFIGURATION = "/etc/plimsoll/agent.toml"
+
+
+@pytest.fixture(params=["deb", "rpm"])
+def packages(request):
+    """The packages of one kind after the other."""
+    return request.getfixturevalue(f"{request.param}s")
 
 
 def drop_in(machine, name, text):
@@ -125,16 +131,16 @@ def between_processes(machine):
     return ready - ended
 
 
-def test_an_upgrade_and_a_downgrade_in_mid_stream_lose_and_double_nothing(machine, debs):
+def test_an_upgrade_and_a_downgrade_in_mid_stream_lose_and_double_nothing(machine, packages):
     line(machine, "first")
     machine.write(CONFIGURATION, configured())
-    machine.install(debs["agent", OLDER])
+    machine.install(packages["agent", OLDER])
     machine.wait_for_event("/app", "first")
     with writing(machine) as written:
         for version in (NEWER, OLDER):
             before, count = machine.show("MainPID"), written[0]
-            machine.install(debs["agent", version])
-            assert machine.run("dpkg-query", "-W", "-f", "${Version}", "plimsoll-agent") == version
+            machine.install(packages["agent", version])
+            assert machine.version() == version
             assert machine.is_active() and machine.show("MainPID") != before, "restarted, because it ran"
             print(f"\nto {version}: nothing read for {between_processes(machine):.3f} s with "
                   f"{written[0] - count} lines written meanwhile")
@@ -148,14 +154,14 @@ def test_an_upgrade_and_a_downgrade_in_mid_stream_lose_and_double_nothing(machin
     assert written[0] > 500
 
 
-def test_an_upgrade_starts_nothing_that_did_not_run(machine, debs):
+def test_an_upgrade_starts_nothing_that_did_not_run(machine, packages):
     machine.write(CONFIGURATION, configured())
-    machine.install(debs["agent", OLDER])
+    machine.install(packages["agent", OLDER])
     machine.run("systemctl", "stop", "plimsoll-agent")
-    machine.install(debs["agent", NEWER])
+    machine.install(packages["agent", NEWER])
     assert not machine.is_active()
-    machine.run("dpkg", "--remove", "plimsoll-agent")
-    machine.install(debs["agent", NEWER])
+    machine.remove()
+    machine.install(packages["agent", NEWER])
     assert machine.is_active(), "an installation after a removal is one"
 
 
@@ -182,14 +188,14 @@ def test_a_broken_configuration_is_told_and_the_service_comes_up_once_it_is_corr
     machine.wait_for_event("/app", "first")
 
 
-def test_an_upgrade_with_a_broken_configuration_leaves_the_old_version_running(machine, debs):
+def test_an_upgrade_with_a_broken_configuration_leaves_the_old_version_running(machine, packages):
     machine.write(CONFIGURATION, configured())
     line(machine, "first")
-    machine.install(debs["agent", OLDER])
+    machine.install(packages["agent", OLDER])
     machine.wait_for_event("/app", "first")
     before = machine.show("MainPID")
     machine.write(CONFIGURATION, configured('flush = "soon"\n'))
-    told = machine.install(debs["agent", NEWER])
+    told = machine.install(packages["agent", NEWER])
     assert "does not read the configuration (above). The one before runs on" in told, told
     assert re.search(r"agent\.toml:\d+.*flush", told), told
     assert machine.show("MainPID") == before and machine.is_active()
