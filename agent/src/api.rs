@@ -2,12 +2,16 @@
 //!
 //! One type for both, so that the roads are compiled once and a dry run takes the same code.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use plimsoll_aws::{
     AutoScaling, Clients, CloudWatch, CloudWatchLogs, Datum, Error, Lifecycle, LifecycleAction,
     LifecycleResult, LogBatch, LogGroup, LogsApi, MetricsApi, Refused, ScalingApi,
 };
 
 use crate::dry_run::DryRun;
+use crate::tap::{Call, Taps};
 
 /// Where calls go.
 #[derive(Debug)]
@@ -17,17 +21,20 @@ pub(crate) enum Api {
         logs: CloudWatchLogs,
         metrics: CloudWatch,
         scaling: AutoScaling,
+        taps: Arc<Taps>,
     },
     /// Nowhere.
     DryRun(DryRun),
 }
 
 impl Api {
-    pub(crate) fn aws(clients: &Clients) -> Self {
+    /// Those who look on see what is called through `taps`.
+    pub(crate) fn aws(clients: &Clients, taps: Arc<Taps>) -> Self {
         Self::Aws {
             logs: clients.logs(),
             metrics: clients.cloudwatch(),
             scaling: clients.scaling(),
+            taps,
         }
     }
 }
@@ -35,7 +42,14 @@ impl Api {
 impl MetricsApi for Api {
     async fn put_metric_data(&self, namespace: &str, datums: &[Datum]) -> Result<(), Error> {
         match self {
-            Self::Aws { metrics, .. } => metrics.put_metric_data(namespace, datums).await,
+            Self::Aws { metrics, taps, .. } => {
+                let begun = Instant::now();
+                let answer = metrics.put_metric_data(namespace, datums).await;
+                let call = call("PutMetricData", [namespace, ""], datums.len(), begun);
+                taps.call(&call, answer.as_ref().err());
+                taps.datums(namespace, datums);
+                answer
+            }
             Self::DryRun(dry) => dry.put_metric_data(namespace, datums).await,
         }
     }
@@ -44,7 +58,14 @@ impl MetricsApi for Api {
 impl LogsApi for Api {
     async fn put_log_events(&self, batch: &LogBatch) -> Result<Refused, Error> {
         match self {
-            Self::Aws { logs, .. } => logs.put_log_events(batch).await,
+            Self::Aws { logs, taps, .. } => {
+                let begun = Instant::now();
+                let answer = logs.put_log_events(batch).await;
+                let to = [&*batch.group, &*batch.stream];
+                let call = call("PutLogEvents", to, batch.events, begun);
+                taps.call(&call, answer.as_ref().err());
+                answer
+            }
             Self::DryRun(dry) => dry.put_log_events(batch).await,
         }
     }
@@ -88,5 +109,15 @@ impl ScalingApi for Api {
             Self::Aws { scaling, .. } => scaling.group_of(instance_id).await,
             Self::DryRun(dry) => dry.group_of(instance_id).await,
         }
+    }
+}
+
+/// A call that began then and has ended now.
+fn call<'c>(name: &'static str, to: [&'c str; 2], items: usize, begun: Instant) -> Call<'c> {
+    Call {
+        name,
+        to,
+        items,
+        took: begun.elapsed(),
     }
 }

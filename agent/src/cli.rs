@@ -1,4 +1,4 @@
-//! The command line: `plimsoll-agent run | validate | status | migrate | dlq | positions | signal |
+//! The command line: `plimsoll-agent run | validate | status | tap | migrate | dlq | positions | signal |
 //! ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
@@ -12,6 +12,7 @@ mod migrate;
 mod positions;
 mod signal;
 mod status;
+mod tap;
 
 pub(crate) use ctl::DIRECTORY as CTL_DIRECTORY;
 
@@ -58,6 +59,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
     Status(status::StatusArgs),
+    /// Show records of the running agent as they pass, as they will be sent.
+    Tap(tap::TapArgs),
     /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
     /// its keys what became of it.
     Migrate(migrate::MigrateArgs),
@@ -174,6 +177,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
         Command::Status(args) => return status::run(&args),
+        Command::Tap(args) => return tap::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),

@@ -4,9 +4,12 @@
 //! metrics of the catalog, and the last log line before the end prints them. Nothing reads them to
 //! decide anything.
 
+use std::sync::Arc;
+
 use plimsoll_core::counter::{Counter, Tally};
 
 use crate::signal::SignalHealth;
+use crate::tap::Taps;
 
 /// One set of counters, shared by every part of the agent.
 #[derive(Debug, Default)]
@@ -53,4 +56,6 @@ pub struct Health {
     pub lifecycle_notices: Tally,
     /// Inputs that were not as they should be, by reason.
     pub problems: Tally,
+    /// Who looks on while records pass.
+    pub(crate) taps: Arc<Taps>,
 }

@@ -41,6 +41,7 @@ mod source;
 mod spool;
 mod sys;
 mod systemd;
+mod tap;
 mod ticker;
 mod unsent;
 
@@ -126,7 +127,7 @@ pub enum RunError {
 /// See [`RunError`].
 pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
     let health = Arc::new(Health::default());
-    let (api, imds, region) = connect(&config, options).await?;
+    let (api, imds, region) = connect(&config, options, &health).await?;
     let host = identity::at_start(&imds, region.as_deref(), &health).await;
     greet(&host, options);
     let logs_config = names_of_logs(&config, &host, &health);
@@ -337,6 +338,7 @@ impl World {
 async fn connect(
     config: &Config,
     options: RunOptions,
+    health: &Health,
 ) -> Result<(Option<Api>, Imds, Option<String>), ConnectError> {
     if options.dry_run {
         return Ok((None, Imds::new(&config.aws), config.aws.region.clone()));
@@ -344,7 +346,7 @@ async fn connect(
     let clients = Clients::connect(&config.aws).await?;
     let region = clients.region().to_owned();
     Ok((
-        Some(Api::aws(&clients)),
+        Some(Api::aws(&clients, Arc::clone(&health.taps))),
         clients.imds().clone(),
         Some(region),
     ))

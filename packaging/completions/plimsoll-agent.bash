@@ -37,6 +37,9 @@ _plimsoll__agent() {
             plimsoll__agent,status)
                 cmd="plimsoll__agent__subcmd__status"
                 ;;
+            plimsoll__agent,tap)
+                cmd="plimsoll__agent__subcmd__tap"
+                ;;
             plimsoll__agent,validate)
                 cmd="plimsoll__agent__subcmd__validate"
                 ;;
@@ -77,7 +80,7 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate status migrate dlq positions signal ctl version"
+            opts="-h -V --help --version run validate status tap migrate dlq positions signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -500,6 +503,40 @@ _plimsoll__agent() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__tap)
+            opts="-h --config --cloudwatch-agent-config --socket --filter --limit --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,6 +29,7 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -s V -l vers
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "run" -d 'Follow files and measure until SIGTERM or SIGINT, then send what is held and end'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "validate" -d 'Tell every mistake of the configuration, what this machine would refuse to this user, and what the metrics would cost. Sends nothing'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "status" -d 'Tell how the running agent is: what it ships and how far behind it is, what it lost and why'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "tap" -d 'Show records of the running agent as they pass, as they will be sent'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "migrate" -d 'Write the amazon-cloudwatch-agent\'s configuration as one of this agent, and tell of each of its keys what became of it'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "dlq" -d 'The events that CloudWatch Logs refused: list them, show them, send them again, purge them'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "positions" -d 'How far each file has been delivered, and how to set it'
@@ -50,6 +51,13 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l json -d 'One JSON object, with all that is known'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -s h -l help -d 'Print help'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l filter -d 'Only records in which this regular expression is found: in the text of events, in the JSON of others' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l limit -d 'End after so many records' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l json -d 'One JSON object a line'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand migrate" -l output -d 'Where to write the configuration, which must not exist; else it goes to standard output and the report to standard error' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand migrate" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand dlq; and not __fish_seen_subcommand_from ls show retry purge" -s h -l help -d 'Print help'

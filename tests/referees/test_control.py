@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from conftest import binary, static_credentials, wait_until
@@ -29,14 +30,14 @@ def status(config):
     return json.loads(answer.stdout)
 
 
-def running_agent(tmp_path, local, lines=("one", "two"), more=""):
+def running_agent(tmp_path, local, lines=("one", "two"), more="", interval="60s"):
     log = tmp_path / "app.log"
     log.write_text("".join(f"{line}\n" for line in lines))
     config = configuration(tmp_path, local.url, log)
-    config.write_text(config.read_text() + more)
+    config.write_text(config.read_text().replace('"60s"', f'"{interval}"') + more)
     running = agent(tmp_path, config)
     at = tmp_path / "state" / "agent.sock"
-    wait_until(at.exists, 20, "the socket")
+    wait_until(lambda: running.assert_running() or at.exists(), 20, "the socket")
     return running, config, log, at
 
 
@@ -178,7 +179,7 @@ def test_who_asks_nonsense_too_much_or_never_reads_holds_nobody_up(local, tmp_pa
                 text += part
         return json.loads(text)
 
-    assert "there are: status" in raw(b'{"request":"fly"}\n')["error"]
+    assert "there are: status, tap" in raw(b'{"request":"fly"}\n')["error"]
     assert "no line of JSON" in raw(b"\xff\x00\n")["error"]
     assert "at most" in raw(b"x" * 9000)["error"]
 
@@ -195,3 +196,82 @@ def test_who_asks_nonsense_too_much_or_never_reads_holds_nobody_up(local, tmp_pa
     for asker in idle:
         asker.close()
     running.stop()
+
+
+def tapping(config, *flags):
+    """A tap that has begun."""
+    return subprocess.Popen(
+        [binary("plimsoll-agent"), "tap", *flags, "--config", str(config)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=static_credentials(),
+    )
+
+
+def ended(tap, seconds=20):
+    try:
+        out, err = tap.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        tap.kill()
+        raise AssertionError(f"the tap did not end: {tap.communicate()}") from None
+    return tap.returncode, out.splitlines(), err
+
+
+def feed(log, tap, text):
+    """Writes again and again, because nothing tells from outside when a tap has begun."""
+    while tap.poll() is None:
+        with open(log, "a") as output:
+            output.write(text)
+        time.sleep(0.1)
+
+
+def test_a_tap_shows_what_passes_redacted_filtered_and_as_much_as_asked_for(local, tmp_path):
+    more = '\n[[logs.file]]\npath = "{}"\ngroup = "/other"\nredact = ["emails"]\n'.format(tmp_path / "other.log")
+    running, config, log, _ = running_agent(tmp_path, local, more=more, interval="1s")
+    other = tmp_path / "other.log"
+    lines = "GET /a 200\nGET /b 500\n"
+
+    tap = tapping(config, str(log), "--filter", "5\\d\\d$", "--limit", "3", "--json")
+    feed(log, tap, lines)
+    code, shown, _ = ended(tap)
+    records = [json.loads(line) for line in shown]
+    assert code == 0 and [one["text"] for one in records] == ["GET /b 500"] * 3
+    assert records[0]["source"] == str(log) and records[0]["group"] == "/torture"
+
+    tap = tapping(config, "logs", "--filter", "mail", "--limit", "1")
+    feed(other, tap, "mail to someone@example.com\n")
+    code, [shown], _ = ended(tap)
+    assert code == 0 and f"{other}: mail to " in shown and "someone@" not in shown
+
+    for stage, part in [("calls", '"PutLogEvents"'), ("metrics", '"name":"')]:
+        tap = tapping(config, stage, "--limit", "1", "--json", "--filter", part)
+        feed(log, tap, lines)
+        code, [shown], _ = ended(tap, 40)
+        assert code == 0 and json.loads(shown)["stage"] == stage
+
+    for flags, told in [(["lgos"], "there are: logs, journal"), (["logs", "--filter", "("], "no regular expression")]:
+        code, shown, err = ended(tapping(config, *flags))
+        assert (code, shown) == (4, []) and told in err
+    assert running.stop() == 0
+
+
+def test_a_tap_that_is_never_read_slows_no_line_and_its_losses_are_counted(local, tmp_path):
+    running, config, log, at = running_agent(tmp_path, local)
+    hanging = []
+    for _ in range(2):
+        asker = socket.socket(socket.AF_UNIX)
+        asker.connect(str(at))
+        asker.sendall(b'{"v":1,"request":"tap","of":"logs"}\n')
+        assert b"begun" in asker.recv(100)
+        hanging.append(asker)
+    count = 50_000
+    with open(log, "a") as output:
+        output.writelines(f"line {number:06d} with some words to give it weight\n" for number in range(count))
+    wait_until(lambda: status(config)["logs"]["events_sent"] == count + 2, 40, "all lines while two taps hang")
+    # Read at last, each tells what it has lost.
+    for asker in hanging:
+        asker.settimeout(10)
+        text = b""
+        while b"dropped" not in text:
+            text += asker.recv(1 << 20)
+        asker.close()
+    assert ask("status", config).returncode == 0
+    assert running.stop() == 0

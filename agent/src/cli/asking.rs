@@ -131,6 +131,12 @@ impl Answers {
         }
     }
 
+    /// From now on lines may come at any time.
+    pub(super) fn wait_for_ever(&self) {
+        // A socket that cannot be told so ends after the usual time, which is told.
+        self.0.get_ref().set_read_timeout(None).ok();
+    }
+
     /// The next line; `None` when there are no more.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::asking::AskArgs;
 use crate::control::question;
 
-mod shown;
+pub(super) mod shown;
 
 /// How the running agent is.
 #[derive(Debug, Args)]

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{getegid, geteuid};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::place::Door;
-use super::request::{Request, error};
+use super::request::{Request, VERSION, error};
 use super::{Control, status};
 use crate::sys::peer;
+use crate::tap::{Reader, TAPS_MAX};
 
 /// Connections at once: a few people and a monitor. A further one is told so and let go.
 const CONNECTIONS_MAX: usize = 8;
@@ -23,6 +24,8 @@ const REQUEST_BYTES_MAX: usize = 8 * 1024;
 const REQUEST_WAIT: Duration = Duration::from_secs(5);
 /// How long the answer may wait for who asked. Who does not read any more is let go.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// The same for who looks on and may just have stopped to read.
+const TAP_WAIT: Duration = Duration::from_mins(1);
 /// How long is waited after the system refused a connection: out of descriptors, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -71,7 +74,49 @@ async fn converse(control: Arc<Control>, stream: UnixStream) {
 async fn respond(control: &Arc<Control>, stream: &UnixStream, asked: &[u8]) -> io::Result<()> {
     match Request::read(asked) {
         Ok(Request::Status) => answer(stream, &status::tell(control).await).await,
+        Ok(Request::Tap { selection, limit }) => {
+            let Some(reader) = control.health.taps.open(selection, limit) else {
+                let full = format!("{TAPS_MAX} others look on already; try again later");
+                return answer(stream, &error(&full)).await;
+            };
+            pass(stream, &reader).await
+        }
         Err(why) => answer(stream, &error(&why)).await,
+    }
+}
+
+/// Passes records on until there are enough or nobody takes them any more. The first line says that
+/// it has begun; one with `dropped` says how many records did not fit since the line before.
+async fn pass(stream: &UnixStream, reader: &Reader) -> io::Result<()> {
+    answer(stream, &json!({ "v": VERSION, "tap": "begun" })).await?;
+    loop {
+        let waiting = tokio::select! {
+            waiting = reader.next() => waiting,
+            gone = gone(stream) => return gone,
+        };
+        let mut lines = waiting.lines;
+        if waiting.dropped > 0 {
+            let dropped = json!({ "dropped": waiting.dropped });
+            lines.extend_from_slice(line(&dropped).as_bytes());
+        }
+        let written = timeout(TAP_WAIT, write(stream, &lines)).await;
+        written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        if waiting.ended {
+            return Ok(());
+        }
+    }
+}
+
+/// Completes when the other end has closed. What it still says is not listened to.
+async fn gone(stream: &UnixStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; 256]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -2,17 +2,26 @@
 
 use serde_json::{Value, json};
 
+use crate::tap::Selection;
+
 /// The version of the protocol. It goes up when an answer to a question that exists changes its
 /// meaning; fields may be added at any time.
 pub(crate) const VERSION: u64 = 1;
 /// All that may be asked.
-const KNOWN: [&str; 1] = ["status"];
+const KNOWN: [&str; 2] = ["status", "tap"];
 
 /// A question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Request {
     /// How the agent is.
     Status,
+    /// Records as they pass.
+    Tap {
+        /// Which.
+        selection: Selection,
+        /// How many at most.
+        limit: u64,
+    },
 }
 
 impl Request {
@@ -34,6 +43,14 @@ impl Request {
         }
         match asked.get("request").and_then(Value::as_str) {
             Some("status") => Ok(Self::Status),
+            Some("tap") => {
+                let text = |name| asked.get(name).and_then(Value::as_str);
+                let limit = asked.get("limit").and_then(Value::as_u64);
+                Ok(Self::Tap {
+                    selection: Selection::new(text("of").unwrap_or_default(), text("filter"))?,
+                    limit: limit.unwrap_or(u64::MAX),
+                })
+            }
             other => Err(format!(
                 "unknown request `{}`; there are: {}",
                 other.unwrap_or_default(),
@@ -59,24 +76,26 @@ mod tests {
 
     #[test]
     fn a_question_that_is_not_known_is_answered_with_those_that_are() {
-        let check = |line: &str, expected: Result<Request, &str>| {
-            let read = Request::read(line.as_bytes());
-            match (&read, expected) {
-                (Ok(read), Ok(expected)) => assert_eq!(*read, expected),
-                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
-                _ => panic!("{line}: {read:?}"),
-            }
+        let refused = |line: &str, part: &str| {
+            let why = Request::read(line.as_bytes()).unwrap_err();
+            assert!(why.contains(part), "{why}");
         };
-        check(&question("status").to_string(), Ok(Request::Status));
-        check("{\"request\":\"status\"}", Ok(Request::Status));
-        check(
-            "{\"v\":1,\"request\":\"fly\"}",
-            Err("`fly`; there are: status"),
+        let unknown = "{\"v\":1,\"request\":\"fly\"}";
+        refused(unknown, "`fly`; there are: status, tap");
+        refused("{\"v\":9,\"request\":\"status\"}", "version 9");
+        refused("{}", "there are: status");
+        refused("[]", "there are: status");
+        refused("status", "such as {\"request\":\"status\",\"v\":1}");
+        refused("\u{0}", "no line of JSON");
+        refused(
+            "{\"request\":\"tap\"}",
+            "`` cannot be tapped; there are: logs",
         );
-        check("{\"v\":9,\"request\":\"status\"}", Err("version 9"));
-        check("{}", Err("there are: status"));
-        check("[]", Err("there are: status"));
-        check("status", Err("such as {\"request\":\"status\",\"v\":1}"));
-        check("\u{0}", Err("no line of JSON"));
+        for known in KNOWN {
+            let mut asked = question(known);
+            asked["of"] = "logs".into();
+            Request::read(asked.to_string().as_bytes()).unwrap();
+        }
+        Request::read(b"{\"request\":\"status\"}").unwrap();
     }
 }

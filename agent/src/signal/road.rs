@@ -226,6 +226,9 @@ impl<A: MetricsApi> Road<A> {
             } else {
                 self.withheld(signal)
             };
+            let why = value.as_ref().map_err(NoValue::reason);
+            let told = withheld.map_or(why.copied(), Err);
+            self.world.health.taps.signal(&signal.name, tick, told);
             match (withheld, value) {
                 (Some(reason), _) => self.gap(&signal.name, reason, None),
                 (None, Err(why)) => {

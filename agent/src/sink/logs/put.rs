@@ -214,7 +214,13 @@ impl<A: LogsApi> Putter<A> {
     /// Keeps the events that were refused as dead letters.
     async fn set_aside(&self, batch: &Arc<Batch>, answer: Answer) -> io::Result<()> {
         let (batch, letters) = (Arc::clone(batch), Arc::clone(&self.dead_letters));
-        let keep = move || letters.keep(&refused_events(&batch, answer));
+        let taps = Arc::clone(&self.health.taps);
+        let keep = move || {
+            let refused = refused_events(&batch, answer);
+            letters.keep(&refused)?;
+            taps.refused(&refused);
+            Ok(())
+        };
         tokio::task::spawn_blocking(keep)
             .await
             .unwrap_or_else(|error| Err(io::Error::other(error)))

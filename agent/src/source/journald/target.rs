@@ -134,6 +134,7 @@ impl<J: Journal> Target<J> {
         }
         let entries = gathered.entries;
         let chunk = (!gathered.lines.is_empty()).then(|| self.chunk(from, gathered));
+        health.taps.events(chunk.iter());
         Ok((entries, chunk))
     }
 

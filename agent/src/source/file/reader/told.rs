@@ -1,4 +1,5 @@
-//! What a turn tells those who look on: how far a file was read, and since when its lines wait.
+//! What a turn tells those who look on: its events, how far a file was read, and since when its
+//! lines wait.
 
 use tokio::time::Instant;
 
@@ -16,5 +17,7 @@ impl<F: LogFs> Reader<F> {
         if let Some(tail) = self.tails.get(&id) {
             self.ledger.read(id, tail.offset, &tail.stream, now);
         }
+        let taps = &self.health.taps;
+        taps.events(turn.chunk.iter().chain(&turn.further));
     }
 }
