@@ -1,5 +1,5 @@
-//! The command line: `plimsoll-agent run | validate | status | tap | migrate | dlq | positions | signal |
-//! ctl | version`.
+//! The command line: `plimsoll-agent run | validate | status | top | tap | migrate | dlq | positions |
+//! signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
 //! as with the program whose place it takes. Commands that ask the running agent add 2, it does not
@@ -13,6 +13,7 @@ mod positions;
 mod signal;
 mod status;
 mod tap;
+mod top;
 
 pub(crate) use ctl::DIRECTORY as CTL_DIRECTORY;
 
@@ -59,6 +60,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
     Status(status::StatusArgs),
+    /// Show the running agent each second: rates, and how far behind each source is.
+    Top(top::TopArgs),
     /// Show records of the running agent as they pass, as they will be sent.
     Tap(tap::TapArgs),
     /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
@@ -177,6 +180,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
         Command::Status(args) => return status::run(&args),
+        Command::Top(args) => return top::run(args),
         Command::Tap(args) => return tap::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),

@@ -3,7 +3,7 @@
 //! Three things happen to each record on its way out. Secrets are masked. A call site that says
 //! the same thing more than [`BURST`] times within [`WINDOW`] falls silent, and says how often it
 //! was silent when the window has passed. Below the chosen level nothing is formatted at all. The
-//! last warnings and errors are also kept for whoever asks ([`recent`]).
+//! last warnings and errors are also kept for whoever asks ([`recent()`]).
 
 mod recent;
 mod scrub;

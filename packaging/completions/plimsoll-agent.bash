@@ -40,6 +40,9 @@ _plimsoll__agent() {
             plimsoll__agent,tap)
                 cmd="plimsoll__agent__subcmd__tap"
                 ;;
+            plimsoll__agent,top)
+                cmd="plimsoll__agent__subcmd__top"
+                ;;
             plimsoll__agent,validate)
                 cmd="plimsoll__agent__subcmd__validate"
                 ;;
@@ -80,7 +83,7 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate status tap migrate dlq positions signal ctl version"
+            opts="-h -V --help --version run validate status top tap migrate dlq positions signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,6 +540,32 @@ _plimsoll__agent() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__top)
+            opts="-h --config --cloudwatch-agent-config --socket --once --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,6 +29,7 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -s V -l vers
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "run" -d 'Follow files and measure until SIGTERM or SIGINT, then send what is held and end'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "validate" -d 'Tell every mistake of the configuration, what this machine would refuse to this user, and what the metrics would cost. Sends nothing'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "status" -d 'Tell how the running agent is: what it ships and how far behind it is, what it lost and why'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "top" -d 'Show the running agent each second: rates, and how far behind each source is'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "tap" -d 'Show records of the running agent as they pass, as they will be sent'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "migrate" -d 'Write the amazon-cloudwatch-agent\'s configuration as one of this agent, and tell of each of its keys what became of it'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "dlq" -d 'The events that CloudWatch Logs refused: list them, show them, send them again, purge them'
@@ -51,6 +52,11 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l json -d 'One JSON object, with all that is known'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -s h -l help -d 'Print help'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand top" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand top" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand top" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand top" -l once -d 'Print one picture, after a second, and end'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand top" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F

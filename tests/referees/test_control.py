@@ -1,11 +1,16 @@
 """The running agent is asked how it is, over its own socket, by those who may."""
 
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -183,6 +188,7 @@ def test_who_asks_nonsense_too_much_or_never_reads_holds_nobody_up(local, tmp_pa
     assert "no line of JSON" in raw(b"\xff\x00\n")["error"]
     assert "at most" in raw(b"x" * 9000)["error"]
 
+    wait_until(lambda: status(config)["logs"]["events_sent"] == 2, 20, "the group of the logs")
     idle = []
     for _ in range(30):
         asker = socket.socket(socket.AF_UNIX)
@@ -275,3 +281,55 @@ def test_a_tap_that_is_never_read_slows_no_line_and_its_losses_are_counted(local
         asker.close()
     assert ask("status", config).returncode == 0
     assert running.stop() == 0
+
+
+def test_top_prints_one_picture_where_there_is_no_terminal(local, tmp_path):
+    running, config, log, _ = running_agent(tmp_path, local)
+    wait_until(lambda: status(config)["logs"]["events_sent"] == 2, 20, "two delivered lines")
+    for flags in (["--once"], []):
+        answer = ask("top", config, *flags)
+        assert answer.returncode == 0, answer.stderr
+        assert "\x1b" not in answer.stdout
+        [row] = [line for line in answer.stdout.splitlines() if line.startswith("events sent")]
+        assert row.split() == ["events", "sent", "0.0", "2"]
+        assert f"{log} → /torture/one" in answer.stdout
+    running.stop()
+    assert ask("top", config, "--once").returncode == 2
+
+
+@pytest.mark.parametrize("way_out", ["q", "\x03", signal.SIGTERM], ids=["q", "Ctrl-C", "SIGTERM"])
+def test_top_draws_on_a_terminal_and_gives_it_back(local, tmp_path, way_out):
+    running, config, _, _ = running_agent(tmp_path, local)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 60, 0, 0))
+    before = termios.tcgetattr(theirs)
+    top = subprocess.Popen(
+        [binary("plimsoll-agent"), "top", "--config", str(config)],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=static_credentials(), start_new_session=True,
+    )
+    shown = b""
+
+    def drawn():
+        nonlocal shown
+        while select.select([ours], [], [], 0)[0]:
+            shown += os.read(ours, 65536)
+        return shown.count(b"q quits") >= 3
+
+    wait_until(lambda: top.poll() is not None or drawn(), 20, "three pictures")
+    assert top.poll() is None, shown
+    assert termios.tcgetattr(theirs) != before
+    # Twelve lines, and the last is at the foot of the screen.
+    picture = shown.split(b"\x1b[H")[-1]
+    assert picture.count(b"\n") <= 11 and b"plimsoll-agent" in picture
+    if isinstance(way_out, str):
+        os.write(ours, way_out.encode())
+    else:
+        top.send_signal(way_out)
+    wait_until(lambda: drawn() and top.poll() is not None, 10, "the end")
+    drawn()
+    assert top.returncode == 0
+    assert shown.startswith(b"\x1b[?1049h") and shown.endswith(b"\x1b[?7h\x1b[?25h\x1b[?1049l")
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
+    running.stop()

@@ -46,9 +46,15 @@ impl Unanswered {
         Self { code, text }
     }
 
-    fn unknown(text: impl Into<String>) -> Self {
+    /// An agent that cannot tell.
+    pub(super) fn unknown(text: impl Into<String>) -> Self {
         let (code, text) = (UNKNOWN, text.into());
         Self { code, text }
+    }
+
+    /// What there is to tell.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Tells it.

@@ -108,7 +108,7 @@ fn sources(out: &mut String, status: &Value) {
         line(out, &head);
     }
     for source in sources.iter().take(SOURCES_SHOWN) {
-        line(out, &source_row(source));
+        line(out, &source_row(source, None));
     }
     let more = total.saturating_sub(SOURCES_SHOWN as u64);
     if more > 0 {
@@ -119,7 +119,8 @@ fn sources(out: &mut String, status: &Value) {
     }
 }
 
-fn source_row(source: &Value) -> String {
+/// A source on one line, with what of it is sent in a second if that is known.
+pub(in crate::cli) fn source_row(source: &Value, rate: Option<&str>) -> String {
     let kind = text_of(source, "/kind");
     let behind = source.get("lag_bytes").and_then(Value::as_u64);
     let lag = source.get("lag_seconds").and_then(Value::as_u64);
@@ -135,8 +136,9 @@ fn source_row(source: &Value) -> String {
     };
     let state = source.get("state").and_then(Value::as_str);
     let state = state.unwrap_or("listening");
+    let rate = rate.map_or_else(String::new, |rate| format!(" {rate:>10}"));
     format!(
-        "  {state:<15} {:>10} {:>8}  {named}{goes}",
+        "  {state:<15} {:>10} {:>8}{rate}  {named}{goes}",
         behind.map_or("-".to_owned(), bytes),
         lag.map_or("-".to_owned(), span)
     )
