@@ -29,7 +29,7 @@ use std::path::Path;
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_core::config::{Problem, Problems};
 
-use crate::config::{Config, KEYS};
+use crate::config::Config;
 use environment::Environment;
 use json::Node;
 use reader::Reader;
@@ -276,15 +276,5 @@ fn sections(root: &Node, day: &str, notes: &Notes) -> Vec<Table> {
     metrics.tables.extend(logs.emf.clone());
     let aws = reach::tables(&agent, &metrics, &logs, notes);
     let tables = agent.table.into_iter().chain(aws);
-    let tables = tables.chain(logs.tables).chain(metrics.tables);
-    tables.filter(|table| is_known(table, notes)).collect()
-}
-
-/// Whether this build has what a table is about; a build without it tells so.
-fn is_known(table: &Table, notes: &Notes) -> bool {
-    let known = KEYS.iter().any(|key| table.has_key(key.path));
-    if let Some(at) = table.origin().filter(|_| !known) {
-        notes.not_supported(at, "this build of the agent has no source of this kind");
-    }
-    known
+    tables.chain(logs.tables).chain(metrics.tables).collect()
 }

@@ -4,7 +4,6 @@
 //! it.
 
 use super::report::At;
-use crate::scraper::FAMILIES;
 
 /// A value of TOML.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,22 +98,6 @@ impl Table {
     /// Whether this is `[name]`.
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.header == format!("[{name}]")
-    }
-
-    /// Whether a key of our configuration belongs to this table. Those of any scraper are written
-    /// with `<source>`, and its table may have no others.
-    pub(super) fn has_key(&self, key: &str) -> bool {
-        let name = self.header.trim_matches(['[', ']']);
-        let below = key
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('.'));
-        let scraper = name.strip_prefix("metrics.").unwrap_or_default();
-        below || FAMILIES.iter().any(|(word, _)| *word == scraper)
-    }
-
-    /// The key of the other configuration that the table comes from.
-    pub(super) fn origin(&self) -> Option<&At> {
-        self.from.as_ref()
     }
 
     /// Leaves out all keys but these.
