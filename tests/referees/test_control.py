@@ -114,6 +114,27 @@ def test_a_refused_configuration_degrades_the_agent_and_is_told(local, tmp_path)
     running.stop()
 
 
+def test_a_stream_whose_calls_fail_is_told_with_the_age_of_what_waits(local, tmp_path):
+    fault = {"service": "logs", "operation": "PutLogEvents", "throttle": 1.0}
+    local.post("/_local/faults", json.dumps(fault))
+    running, config, log, _ = running_agent(tmp_path, local)
+
+    def degraded():
+        told = status(config)
+        return told if any("calls for /torture/one keep failing" in why for why in told["why"]) else None
+
+    told = wait_until(degraded, 30, "the word about the stream")
+    [source] = [one for one in told["sources"] if one["kind"] == "file"]
+    assert (source["state"], source["lag_bytes"]) == ("calls_fail", 8)
+    assert source["lag_seconds"] >= 1
+    assert told["throttles"] >= 3 and told["retries"] >= 3
+    assert any("/torture" in one["text"] and one["level"] == "warn" for one in told["recent"])
+    shown = ask("status", config)
+    assert shown.returncode == 1
+    assert "! calls for /torture/one keep failing; its logs wait" in shown.stdout
+    running.kill()
+
+
 def test_no_secret_of_the_configuration_is_told(local, tmp_path):
     more = f"""
 [aws]
@@ -194,6 +215,8 @@ def test_who_asks_nonsense_too_much_or_never_reads_holds_nobody_up(local, tmp_pa
         asker = socket.socket(socket.AF_UNIX)
         asker.connect(str(at))
         idle.append(asker)
+    full = ask("status", config)
+    assert full.returncode == 4 and "others ask already; try again" in full.stderr
     with open(log, "a") as output:
         output.write("three\n")
     wait_until(lambda: "three" in received(local), 20, "a line while thirty connections idle")

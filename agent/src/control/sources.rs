@@ -229,3 +229,136 @@ fn since(written: i128, now: UnixMillis) -> Duration {
     let millis = i64::try_from(written / NANOS_PER_MILLI).unwrap_or(i64::MAX);
     now.since(UnixMillis(millis))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{Cursor, Snapshot};
+    use crate::config::Config;
+    use crate::fs::LogFs;
+    use crate::record::{Guard, Stream};
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    fn text(source: &Value, name: &str) -> String {
+        source[name].as_str().unwrap_or("-").to_owned()
+    }
+
+    #[test]
+    fn files_are_told_by_what_they_lack_those_first_that_are_the_most_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(Snapshot::default());
+        let group = plimsoll_aws::LogGroup {
+            name: "g".to_owned(),
+            ..plimsoll_aws::LogGroup::default()
+        };
+        let stream = Arc::new(Stream::new(1, group.clone(), "s"));
+        let stuck = Arc::new(Stream::new(2, group, "stuck"));
+        stuck.stuck.store(true, Ordering::Relaxed);
+        let read = Instant::now();
+        let follow = |name: &str, content: &str, offset: u64, stream: &Arc<Stream>| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let identity = HostFs.stat(&path).unwrap().identity;
+            let id = ledger.open(identity, &path, offset, Guard::default());
+            ledger.sends_to(id, stream);
+            id
+        };
+        follow("all", "one\n", 4, &stream);
+        follow("rest", "one\ntw", 4, &stream);
+        let behind = follow("behind", "one\ntwo\n", 4, &stream);
+        ledger.read(behind, 8, &stream, read);
+        let fails = follow("fails", "one\ntwo\nthree\n", 0, &stuck);
+        ledger.read(fails, 4, &stuck, read - Duration::from_mins(1));
+        follow("gone", "one\n", 4, &stream);
+        std::fs::remove_file(directory.path().join("gone")).unwrap();
+        std::fs::rename(directory.path().join("all"), directory.path().join("all.1")).unwrap();
+
+        let instant = read + Duration::from_secs(10);
+        let surveyed = survey(Some(&ledger), &[], &[], (UnixMillis(0), instant));
+        let told: Vec<_> = surveyed
+            .sources
+            .iter()
+            .map(|one| {
+                let source = text(one, "source");
+                let name = source.rsplit('/').next().unwrap_or_default().to_owned();
+                (
+                    name,
+                    text(one, "state"),
+                    one["lag_bytes"].as_u64(),
+                    one["lag_seconds"].as_u64(),
+                )
+            })
+            .collect();
+        let row = |name: &str, state: &str, bytes, seconds| {
+            (name.to_owned(), state.to_owned(), bytes, seconds)
+        };
+        assert_eq!(
+            told,
+            [
+                row("fails", "calls_fail", Some(14), Some(70)),
+                row("behind", "behind", Some(4), Some(10)),
+                row("rest", "unfinished_line", Some(2), Some(0)),
+                row("all.1", "delivered", Some(0), Some(0)),
+                row("gone", "gone", None, None),
+            ]
+        );
+        assert_eq!((surveyed.total, surveyed.lag_bytes), (5, 20));
+        assert_eq!(surveyed.stuck, ["g/stuck"]);
+        assert_eq!(text(&surveyed.sources[0], "group"), "g");
+    }
+
+    #[test]
+    fn a_journal_is_behind_while_entries_wait_for_an_answer() {
+        let ledger = Ledger::new(Snapshot::default());
+        let names = [Journal {
+            key: 7,
+            group: "g".to_owned(),
+            stream: "s".to_owned(),
+        }];
+        let told = || {
+            let now = (UnixMillis(60_000), Instant::now());
+            let source = survey(Some(&ledger), &names, &[], now).sources.remove(0);
+            let lag = source["lag_seconds"].as_u64();
+            (text(&source, "state"), text(&source, "delivered_to"), lag)
+        };
+        let state = |state: &str, to: &str, lag| (state.to_owned(), to.to_owned(), lag);
+        assert_eq!(told(), state("unread", "-", None));
+        let (id, _) = ledger.follow_journal(7);
+        let cursor = |realtime_us| Cursor {
+            boot: 1,
+            realtime_us,
+            text: "c".to_owned(),
+        };
+        ledger.mark(id, 2, cursor(50_000_000));
+        assert_eq!(told(), state("behind", "-", Some(10)));
+        ledger.acknowledge(id, 0, 2, Guard::default());
+        assert_eq!(
+            told(),
+            state("delivered", "1970-01-01T00:00:50.000Z", Some(0))
+        );
+    }
+
+    #[test]
+    fn receivers_are_told_without_the_query_of_their_url() {
+        let config = "[metrics]\n[metrics.statsd]\nsocket = \"/run/s.sock\"\n[metrics.collectd]\n\
+                      [metrics.emf]\ntcp = \"127.0.0.1:25888\"\n[metrics.otlp]\n\
+                      [[metrics.prometheus]]\nurl = \"http://127.0.0.1:9/metrics?key=secret\"\n";
+        let config = Config::from_text("agent.toml", config).unwrap();
+        let receivers = receivers(&config.metrics.unwrap());
+        let told: Vec<_> = receivers
+            .iter()
+            .map(|one| format!("{} {}", one.kind, one.place))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "statsd /run/s.sock",
+                "collectd 127.0.0.1:25826",
+                "emf tcp 127.0.0.1:25888",
+                "otlp 127.0.0.1:4318",
+                "prometheus 127.0.0.1:9/metrics",
+            ]
+        );
+    }
+}
