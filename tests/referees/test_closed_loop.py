@@ -7,6 +7,7 @@ and its load balancer: it tells the agent by StatsD what the load is on each ins
 
 import json
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
@@ -60,6 +61,11 @@ class Loop(Local):
         """The states of the policy's two alarms."""
         found = self.client("cloudwatch").describe_alarms()["MetricAlarms"]
         return {"high" if "AlarmHigh" in one["AlarmName"] else "low": one["StateValue"] for one in found}
+
+    def record(self):
+        """What the group's history knows of each whole minute: when, the signal's average, instances in service."""
+        minutes = {one["at_ms"] // 60_000 * 60: one for one in self.group()["history"] if one["metric"] is not None}
+        return [(at, one["metric"], one["in_service"]) for at, one in sorted(minutes.items()) if one["in_service"]]
 
     def signals(self):
         return json.loads(self.read(f"/_local/arrivals?metric={SIGNAL}"))
@@ -166,5 +172,27 @@ def test_a_group_follows_the_agents_signal_and_stays_as_it_is_while_that_is_with
     plot.write_text(local.read(f"/_local/groups/{GROUP}.svg"))
     assert ElementTree.parse(plot).getroot().tag.endswith("svg")
     assert {one["storage_resolution"] for one in local.signals()} == {1}
+    table = replayed(local, tmp_path)
     with capsys.disabled():
         print("\n" + "\n".join(line) + f"\nthrash: {local.group()['thrash']}; plot: {plot}")
+        print("The record of this, replayed by the collector:\n" + table)
+
+
+def replayed(local, directory):
+    """The back-test of what was recorded, with the same policy: another implementation of the same rules."""
+    record = directory / "record.csv"
+    rows = "".join(f"{at},{value},{count}\n" for at, value, count in local.record())
+    record.write_text("time,value,capacity\n" + rows)
+    plot = directory / "record.svg"
+    arguments = [binary("plimsoll-collector"), "backtest", record, "--per-instance", "--target", TARGET, "--min", 1,
+                 "--max", 6, "--warm-up", "0s"]
+    table, told = (
+        subprocess.run([str(one) for one in [*arguments, *more]], capture_output=True, text=True, timeout=60, check=True)
+        .stdout for more in (["--svg", plot], ["--json"])
+    )
+    assert ElementTree.parse(plot).getroot().tag.endswith("svg")
+    ours = json.loads(told)["alternatives"][0]
+    # What scaled the group out twice and in once does so here; the withheld end is a gap, in which nothing is decided.
+    steps = [decision["to"] > decision["from"] for decision in ours["decisions"]]
+    assert steps[0] and steps[-1] and not all(steps), ours
+    return table
