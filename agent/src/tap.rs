@@ -133,6 +133,15 @@ impl Waiting {
     }
 }
 
+#[cfg(test)]
+impl Taps {
+    /// Looks on at everything of a word.
+    pub(crate) fn look(self: &Arc<Self>, of: &str) -> Reader {
+        let selection = Selection::new(of, None).unwrap();
+        self.open(selection, u64::MAX).unwrap()
+    }
+}
+
 /// Who looks on. Dropping it ends the tap.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -158,6 +167,17 @@ impl Reader {
             }
             self.tap.news.notified().await;
         }
+    }
+
+    /// What waits, a record each.
+    #[cfg(test)]
+    pub(crate) fn seen(&self) -> Vec<serde_json::Value> {
+        let lines = std::mem::take(&mut self.tap.waiting().lines);
+        let lines = lines.split(|byte| *byte == b'\n');
+        let lines = lines.filter(|line| !line.is_empty());
+        lines
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use plimsoll_aws::LogGroup;
+use plimsoll_aws::{Datum, DatumValue, Error, LogGroup, Series};
+use plimsoll_core::catalog::Unit;
 use plimsoll_core::clock::UnixMillis;
 use serde_json::Value;
 
@@ -81,6 +82,56 @@ async fn what_does_not_fit_is_counted_and_what_is_taken_makes_room() {
     taps.events([&chunk(&["after"])].into_iter());
     let seen = tap.next().await;
     assert_eq!((texts(&seen), seen.dropped), (vec!["after".to_owned()], 0));
+}
+
+#[test]
+fn calls_and_datums_are_shown_as_they_are_and_no_secret_of_an_error() {
+    let taps = Arc::new(Taps::default());
+    let (calls, metrics) = (taps.look("calls"), taps.look("metrics"));
+    let why = "signature=abc".to_owned();
+    let error = Error::Unavailable {
+        call: "PutMetricData",
+        why,
+    };
+    let call = Call {
+        name: "PutMetricData",
+        to: ["ns", ""],
+        items: 2,
+        took: std::time::Duration::from_millis(7),
+    };
+    taps.call(&call, None);
+    taps.call(&call, Some(&error));
+    let seen = calls.seen();
+    let shown = |one: &Value| (one["items"].clone(), one["ms"].clone());
+    assert_eq!(shown(&seen[0]), (2.into(), 7.into()));
+    assert_eq!(seen[0]["outcome"], "accepted");
+    let outcome = seen[1]["outcome"].as_str().unwrap();
+    assert!(outcome.contains("could not be completed") && !outcome.contains("abc"));
+
+    let series = Series {
+        name: Arc::from("requests"),
+        unit: Unit::Count,
+        dimensions: Arc::from([(Arc::from("host"), Arc::from("a"))]),
+    };
+    let datum = |value| Datum {
+        series: Arc::new(series.clone()),
+        time: UnixMillis(0),
+        value,
+        resolution_seconds: 60,
+        additive: true,
+    };
+    let values = [
+        DatumValue::One(1.5),
+        DatumValue::Distribution(Box::new([(2.0, 3.0)])),
+    ];
+    taps.datums("ns", &values.map(datum));
+    let seen = metrics.seen();
+    assert_eq!(seen[0]["dimensions"]["host"], "a");
+    assert_eq!(
+        (&seen[0]["name"], &seen[0]["value"]),
+        (&"requests".into(), &1.5.into())
+    );
+    assert_eq!(seen[1]["value"]["values_and_counts"][0][1], 3.0);
 }
 
 #[test]

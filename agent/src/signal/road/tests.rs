@@ -129,6 +129,7 @@ async fn a_signal_is_told_for_the_interval_that_is_over_under_the_groups_name_al
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_while_the_gate_is_closed_and_the_reason_is_counted() {
     let bench = bench(Some("web"), "");
+    let looking = bench.health.taps.look("signals");
     bench.gate.close("draining");
     sleep(Duration::from_secs(35)).await;
     assert_eq!(bench.told(), []);
@@ -136,6 +137,16 @@ async fn nothing_is_told_while_the_gate_is_closed_and_the_reason_is_counted() {
     bench.gate.open();
     sleep(Duration::from_secs(10)).await;
     assert_eq!(bench.told().len(), 1);
+    let seen = looking.seen().into_iter();
+    let seen: Vec<_> = seen
+        .map(|one| (one["value"].clone(), one["withheld"].clone()))
+        .collect();
+    let (none, held) = (serde_json::Value::Null, serde_json::Value::from("draining"));
+    let held = (none.clone(), held);
+    assert_eq!(
+        seen,
+        [held.clone(), held.clone(), held, (20.0.into(), none)]
+    );
 }
 
 #[tokio::test(start_paused = true)]

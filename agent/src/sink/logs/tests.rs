@@ -217,8 +217,17 @@ async fn events_outside_the_window_are_kept_as_dead_letters_with_their_reason() 
         too_new_from: Some(2),
     }));
     let mut road = road(&fake, 4);
+    let looking = road.health.taps.look("refused");
     road.send(&["old", "good", "new"]).await;
     let done = road.drained().await;
+    let seen = looking.seen().into_iter();
+    let seen: Vec<_> = seen
+        .map(|one| (one["stage"].clone(), one["message"].clone()))
+        .collect();
+    assert_eq!(
+        seen,
+        ["old", "new"].map(|message| ("refused".into(), message.into()))
+    );
     assert_eq!(done.health.events_sent.value(), 1);
     assert_eq!(done.health.log_bytes_standard.value(), 4 + 26);
     assert_eq!(

@@ -267,10 +267,13 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn an_entry_arrives_once_across_a_restart_and_the_position_waits_for_what_came_before() {
     let mut agent = Agent::new(target(StartPosition::Beginning));
+    let looking = agent.health.taps.look("journal");
     agent.log("one");
     agent.read();
     agent.log("two");
     agent.read();
+    let seen = looking.seen().into_iter().map(|one| one["text"].clone());
+    assert_eq!(seen.collect::<Vec<_>>(), ["one", "two"]);
     agent.settle(1);
     agent.commit();
     agent.crash();
