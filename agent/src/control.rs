@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub use place::ControlSocket;
 pub(crate) use place::SOCKET_PATH_MAX;
-pub(crate) use request::{VERSION, question};
+pub(crate) use request::{VERSION, object, question};
 pub(crate) use sources::journals;
 
 use crate::checkpoint::Ledger;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{getegid, geteuid};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::place::Door;
-use super::request::{Request, VERSION, error};
+use super::request::{Request, VERSION, error, object};
 use super::{Control, status};
 use crate::sys::peer;
 use crate::tap::{Reader, TAPS_MAX};
@@ -88,7 +88,11 @@ async fn respond(control: &Arc<Control>, stream: &UnixStream, asked: &[u8]) -> i
 /// Passes records on until there are enough or nobody takes them any more. The first line says that
 /// it has begun; one with `dropped` says how many records did not fit since the line before.
 async fn pass(stream: &UnixStream, reader: &Reader) -> io::Result<()> {
-    answer(stream, &json!({ "v": VERSION, "tap": "begun" })).await?;
+    answer(
+        stream,
+        &object([("v", VERSION.into()), ("tap", "begun".into())]),
+    )
+    .await?;
     loop {
         let waiting = tokio::select! {
             waiting = reader.next() => waiting,
@@ -96,7 +100,7 @@ async fn pass(stream: &UnixStream, reader: &Reader) -> io::Result<()> {
         };
         let mut lines = waiting.lines;
         if waiting.dropped > 0 {
-            let dropped = json!({ "dropped": waiting.dropped });
+            let dropped = object([("dropped", waiting.dropped.into())]);
             lines.extend_from_slice(line(&dropped).as_bytes());
         }
         let written = timeout(TAP_WAIT, write(stream, &lines)).await;

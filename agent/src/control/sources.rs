@@ -4,13 +4,15 @@
 //! beyond its position, and since the oldest line was read that is not settled; where nothing was
 //! read yet, at least since the file was last written. A line without its end is not late.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_core::clock::UnixMillis;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
+use super::object;
 use crate::checkpoint::{Finder, Followed, FollowedJournal, Ledger};
 use crate::config::{LogsConfig, MetricsConfig};
 use crate::fs::HostFs;
@@ -82,7 +84,7 @@ pub(super) struct Surveyed {
     /// Bytes that are not delivered, over all files.
     pub(super) lag_bytes: u64,
     /// Streams whose calls keep failing.
-    pub(super) stuck: Vec<String>,
+    pub(super) stuck: BTreeSet<String>,
 }
 
 /// Looks at all files. It blocks.
@@ -94,31 +96,52 @@ pub(super) fn survey(
 ) -> Surveyed {
     let followed = ledger.map_or_else(Vec::new, Ledger::followed);
     let mut finder = Finder::new(&HostFs);
-    let mut files: Vec<File> = followed
+    let files: Vec<File> = followed
         .into_iter()
         .map(|one| File::look(one, &mut finder, now, instant))
         .collect();
-    files.sort_by_key(|file| std::cmp::Reverse((file.lag, file.lag_bytes)));
-    let mut stuck: Vec<String> = files.iter().filter_map(File::stuck).collect();
-    stuck.sort_unstable();
-    stuck.dedup();
+    let stuck: BTreeSet<String> = files.iter().filter_map(File::stuck).collect();
     let lag_bytes = files.iter().filter_map(|file| file.lag_bytes).sum();
     let read = ledger.map_or_else(Vec::new, Ledger::followed_journals);
     let of_journal = journals.iter().map(|journal| {
         let read = read.iter().find(|one| one.key == journal.key);
         journal.told(read, now)
     });
-    let of_metrics = receivers
-        .iter()
-        .map(|one| json!({ "kind": one.kind, "source": one.place }));
+    let of_metrics = receivers.iter().map(|one| {
+        object([
+            ("kind", one.kind.into()),
+            ("source", one.place.clone().into()),
+        ])
+    });
     let total = files.len() + journals.len() + receivers.len();
-    let all = of_journal.chain(files.iter().map(File::told));
+    let all = of_journal.chain(most_behind(&files).map(File::told));
     Surveyed {
         sources: all.chain(of_metrics).take(SOURCES_MAX).collect(),
         total,
         lag_bytes,
         stuck,
     }
+}
+
+/// Those first that are the most behind: by seconds, then by bytes. Numbers are sorted rather than
+/// files, since each kind of thing that is sorted costs twenty kilobytes of program.
+fn most_behind(files: &[File]) -> impl Iterator<Item = &File> {
+    let key = |(index, file): (usize, &File)| {
+        let seconds = file
+            .lag
+            .map_or(0, |lag| lag.as_secs().min(u64::from(u32::MAX)));
+        let bytes = file.lag_bytes.unwrap_or(0);
+        let forward = u128::from(seconds) << 96 | u128::from(bytes) << 32;
+        // Of two that are equal the older one comes first.
+        forward | u128::from(u32::MAX - u32::try_from(index).unwrap_or(u32::MAX))
+    };
+    let mut keys: Vec<u128> = files.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    let index = |key: u128| {
+        let index = u32::try_from(key & u128::from(u32::MAX)).unwrap_or(u32::MAX);
+        files.get((u32::MAX - index) as usize)
+    };
+    keys.into_iter().rev().filter_map(index)
 }
 
 /// A file, looked at.
@@ -170,17 +193,17 @@ impl File {
 
     fn told(&self) -> Value {
         let stream = self.followed.stream.as_ref();
-        json!({
-            "kind": "file",
-            "source": self.path.display().to_string(),
-            "group": stream.map(|stream| &*stream.group_name),
-            "stream": stream.map(|stream| &*stream.name),
-            "state": self.state(),
-            "position": self.followed.entry.offset,
-            "size": self.size,
-            "lag_bytes": self.lag_bytes,
-            "lag_seconds": self.lag.map(|lag| lag.as_secs()),
-        })
+        object([
+            ("kind", "file".into()),
+            ("source", self.path.display().to_string().into()),
+            ("group", stream.map(|stream| &*stream.group_name).into()),
+            ("stream", stream.map(|stream| &*stream.name).into()),
+            ("state", self.state().into()),
+            ("position", self.followed.entry.offset.into()),
+            ("size", self.size.into()),
+            ("lag_bytes", self.lag_bytes.into()),
+            ("lag_seconds", self.lag.map(|lag| lag.as_secs()).into()),
+        ])
     }
 
     fn state(&self) -> &'static str {
@@ -211,16 +234,17 @@ impl Journal {
             (_, None) => "delivered",
         };
         let lag = waits.map_or(0, |waits| now.since(waits).as_secs());
-        json!({
-            "kind": "journald",
-            "source": "journal",
-            "group": self.group,
-            "stream": self.stream,
-            "state": state,
-            "delivered_to": reached.map(|at| time(at.realtime_us).to_string()),
-            "lag_bytes": Value::Null,
-            "lag_seconds": read.map(|_| lag),
-        })
+        let reached = reached.map(|at| time(at.realtime_us).to_string());
+        object([
+            ("kind", "journald".into()),
+            ("source", "journal".into()),
+            ("group", self.group.clone().into()),
+            ("stream", self.stream.clone().into()),
+            ("state", state.into()),
+            ("delivered_to", reached.into()),
+            ("lag_bytes", Value::Null),
+            ("lag_seconds", read.map(|_| lag).into()),
+        ])
     }
 }
 
@@ -304,7 +328,7 @@ mod tests {
             ]
         );
         assert_eq!((surveyed.total, surveyed.lag_bytes), (5, 20));
-        assert_eq!(surveyed.stuck, ["g/stuck"]);
+        assert_eq!(surveyed.stuck, BTreeSet::from(["g/stuck".to_owned()]));
         assert_eq!(text(&surveyed.sources[0], "group"), "g");
     }
 

@@ -3,17 +3,17 @@
 //! Fields are added, never renamed: scripts read them. Nothing of the credentials is in it, and
 //! every text that came from elsewhere has its secrets masked.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_core::clock::{Clock, SystemClock};
-use plimsoll_core::counter::Tally;
+use plimsoll_core::clock::{Clock, SystemClock, UnixMillis};
+use plimsoll_core::counter::{Counter, Tally};
 use plimsoll_core::logging::{Spoken, recent, scrub};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
+use super::request::{gather, object};
 use super::sources::{Surveyed, survey};
 use super::verdict::{Facts, reasons};
 use super::{Control, Told, VERSION};
@@ -38,7 +38,7 @@ pub(super) async fn tell(control: &Arc<Control>) -> Value {
     let oldest = Duration::from_millis(health.oldest_unsent_ms.value());
     let facts = Facts {
         refused: told.refused.as_ref().map(|refused| refused.at),
-        stuck: looked.as_ref().map_or(&[], |looked| &looked.files.stuck),
+        stuck: looked.as_ref().map(|looked| &looked.files.stuck),
         files_hang: looked.is_none(),
         oldest,
         metrics_failures: health.metrics_failures.value(),
@@ -50,27 +50,38 @@ pub(super) async fn tell(control: &Arc<Control>) -> Value {
     };
     let why = reasons(&facts, now);
     let uptime = control.begun.elapsed();
-    let mut answer = json!({
-        "v": VERSION,
-        "health": if why.is_empty() { "ok" } else { "degraded" },
-        "why": why,
-        "version": env!("CARGO_PKG_VERSION"),
-        "pid": std::process::id(),
-        "now": now.to_string(),
-        "started": control.started.to_string(),
-        "uptime_seconds": uptime.as_secs(),
-        "uptime_ms": u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-        "configuration": configuration(&told),
-        "identity": identity(&control.known.borrow()),
-        "signals": signals.iter().map(|(name, record)| signal(name, record)).collect::<Vec<_>>(),
-        "process": process(uptime),
-        "recent": recent.iter().map(spoken).collect::<Vec<_>>(),
-    });
-    if let Value::Object(fields) = &mut answer {
-        fields.extend(counters(control));
-        fields.extend(stored(looked, &told));
-    }
-    answer
+    let mut fields = vec![
+        ("v", VERSION.into()),
+        (
+            "health",
+            if why.is_empty() { "ok" } else { "degraded" }.into(),
+        ),
+        ("why", why.into()),
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("pid", std::process::id().into()),
+        ("now", time(now)),
+        ("started", time(control.started)),
+        ("uptime_seconds", uptime.as_secs().into()),
+        ("uptime_ms", millis(uptime).into()),
+        ("configuration", configuration(&told)),
+        ("identity", identity(&control.known.borrow())),
+        ("process", process(uptime)),
+    ];
+    let told_signals = signals.iter().map(|(name, record)| signal(name, record));
+    fields.push(("signals", told_signals.collect::<Vec<_>>().into()));
+    let told_recent = recent.iter().map(spoken);
+    fields.push(("recent", told_recent.collect::<Vec<_>>().into()));
+    fields.extend(counters(control));
+    fields.extend(stored(looked, &told));
+    gather(fields)
+}
+
+fn time(time: UnixMillis) -> Value {
+    time.to_string().into()
+}
+
+fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the disk says.
@@ -118,29 +129,43 @@ fn bytes_in(directory: &Path) -> u64 {
 
 fn configuration(told: &Told) -> Value {
     let refused = told.refused.as_ref();
-    json!({
-        "file": told.file.as_ref().map(|file| file.display().to_string()),
-        "state_dir": told.state_dir.display().to_string(),
-        "loaded": told.loaded.to_string(),
-        "reloads": told.reloads,
-        "refused": refused.map(|refused| json!({
-            "at": refused.at.to_string(),
-            "mistakes": refused.mistakes,
-        })),
-    })
+    let refused = refused.map(|refused| {
+        object([
+            ("at", time(refused.at)),
+            ("mistakes", refused.mistakes.clone().into()),
+        ])
+    });
+    let file = told.file.as_ref().map(|file| file.display().to_string());
+    object([
+        ("file", file.into()),
+        ("state_dir", told.state_dir.display().to_string().into()),
+        ("loaded", time(told.loaded)),
+        ("reloads", told.reloads.into()),
+        ("refused", refused.into()),
+    ])
 }
 
 fn identity(host: &Host) -> Value {
     let of = host.instance.as_ref();
-    json!({
-        "host": host.name,
-        "region": of.map(|of| &of.region).or(host.region.as_ref()),
-        "instance_id": of.map(|of| &of.instance_id),
-        "instance_type": of.map(|of| &of.instance_type),
-        "availability_zone": of.map(|of| &of.availability_zone),
-        "account_id": of.map(|of| &of.account_id),
-        "auto_scaling_group": of.and_then(|of| of.auto_scaling_group.as_ref()),
-    })
+    let text = |text: Option<&String>| text.cloned().into();
+    object([
+        ("host", text(Some(&host.name))),
+        (
+            "region",
+            text(of.map(|of| &of.region).or(host.region.as_ref())),
+        ),
+        ("instance_id", text(of.map(|of| &of.instance_id))),
+        ("instance_type", text(of.map(|of| &of.instance_type))),
+        (
+            "availability_zone",
+            text(of.map(|of| &of.availability_zone)),
+        ),
+        ("account_id", text(of.map(|of| &of.account_id))),
+        (
+            "auto_scaling_group",
+            text(of.and_then(|of| of.auto_scaling_group.as_ref())),
+        ),
+    ])
 }
 
 /// All signals that are configured, also those of which nothing was heard.
@@ -154,83 +179,83 @@ fn signals(control: &Control, told: &Told) -> Vec<(Arc<str>, SignalRecord)> {
 
 fn signal(name: &str, record: &SignalRecord) -> Value {
     let age = record.taken.map(|taken| taken.elapsed().as_secs_f64());
-    json!({
-        "name": name,
-        "value": record.value,
-        "age_seconds": age.map(|age| (age * 10.0).round() / 10.0),
-        "withheld": record.withheld,
-        "gaps": record.gaps,
-    })
+    object([
+        ("name", name.into()),
+        ("value", record.value.into()),
+        (
+            "age_seconds",
+            age.map(|age| (age * 10.0).round() / 10.0).into(),
+        ),
+        ("withheld", record.withheld.into()),
+        (
+            "gaps",
+            counts(record.gaps.iter().map(|(reason, count)| (*reason, *count))),
+        ),
+    ])
 }
 
 fn tally(tally: &Tally) -> Value {
-    let counts: BTreeMap<&str, u64> = tally.snapshot().into_iter().collect();
-    json!(counts)
+    counts(tally.snapshot().into_iter())
+}
+
+fn counts(counts: impl Iterator<Item = (&'static str, u64)>) -> Value {
+    gather(
+        counts
+            .map(|(reason, count)| (reason, count.into()))
+            .collect(),
+    )
 }
 
 /// What the agent counts since it started.
-fn counters(control: &Control) -> [(String, Value); 6] {
+fn counters(control: &Control) -> [(&'static str, Value); 6] {
     let health = &control.health;
+    let of = |counter: &Counter| counter.value().into();
+    let oldest = as_value(health.oldest_unsent_ms.value()) / 1000.0;
+    let logs = object([
+        ("files", of(&health.files)),
+        ("lines_read", of(&health.lines_read)),
+        ("bytes_read", of(&health.bytes_read)),
+        ("events_sent", of(&health.events_sent)),
+        ("events_rejected", tally(&health.events_rejected)),
+        ("events_dropped", tally(&health.events_dropped)),
+        ("redactions", tally(&health.redactions)),
+        ("unsent_bytes", of(&health.queue_bytes)),
+        ("oldest_unsent_seconds", oldest.into()),
+    ]);
+    let metrics = object([
+        ("datums_sent", of(&health.datums_sent)),
+        ("datums_dropped", tally(&health.datums_dropped)),
+        ("series", of(&health.series)),
+        ("failures_in_a_row", of(&health.metrics_failures)),
+    ]);
     [
-        (
-            "logs",
-            json!({
-                "files": health.files.value(),
-                "lines_read": health.lines_read.value(),
-                "bytes_read": health.bytes_read.value(),
-                "events_sent": health.events_sent.value(),
-                "events_rejected": tally(&health.events_rejected),
-                "events_dropped": tally(&health.events_dropped),
-                "redactions": tally(&health.redactions),
-                "unsent_bytes": health.queue_bytes.value(),
-                "oldest_unsent_seconds": as_value(health.oldest_unsent_ms.value()) / 1000.0,
-            }),
-        ),
-        (
-            "metrics",
-            json!({
-                "datums_sent": health.datums_sent.value(),
-                "datums_dropped": tally(&health.datums_dropped),
-                "series": health.series.value(),
-                "failures_in_a_row": health.metrics_failures.value(),
-            }),
-        ),
+        ("logs", logs),
+        ("metrics", metrics),
         ("calls", tally(&health.calls)),
-        ("retries", health.retries.value().into()),
-        ("throttles", health.throttles.value().into()),
+        ("retries", of(&health.retries)),
+        ("throttles", of(&health.throttles)),
         ("problems", tally(&health.problems)),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// What waits on the disk, in files and beside them. Without an answer of the files, nothing is
 /// told of them.
-fn stored(looked: Option<Looked>, told: &Told) -> [(String, Value); 5] {
-    let (spool, dead) = match &looked {
-        Some(looked) => (Some(looked.spool_bytes), Some(looked.dead_letter_bytes)),
-        None => (None, None),
+fn stored(looked: Option<Looked>, told: &Told) -> [(&'static str, Value); 5] {
+    let of = |bytes: Option<u64>, bytes_max: u64| {
+        object([("bytes", bytes.into()), ("bytes_max", bytes_max.into())])
     };
-    let (total, lag) = match &looked {
-        Some(looked) => (Some(looked.files.total), Some(looked.files.lag_bytes)),
-        None => (None, None),
-    };
+    let seen = looked.as_ref();
+    let spool = seen.map(|looked| looked.spool_bytes);
+    let dead = seen.map(|looked| looked.dead_letter_bytes);
+    let lag = seen.map(|looked| looked.files.lag_bytes);
+    let total = seen.map(|looked| looked.files.total);
     [
-        (
-            "spool",
-            json!({ "bytes": spool, "bytes_max": told.spool_bytes_max }),
-        ),
-        (
-            "dead_letters",
-            json!({ "bytes": dead, "bytes_max": told.dead_letter_bytes_max }),
-        ),
-        ("sources_total", json!(total)),
-        ("lag_bytes", json!(lag)),
-        (
-            "sources",
-            looked.map_or(Value::Null, |looked| looked.files.sources.into()),
-        ),
+        ("spool", of(spool, told.spool_bytes_max)),
+        ("dead_letters", of(dead, told.dead_letter_bytes_max)),
+        ("sources_total", total.into()),
+        ("lag_bytes", lag.into()),
+        ("sources", looked.map(|looked| looked.files.sources).into()),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Memory and processor time of this process.
@@ -242,19 +267,20 @@ fn process(uptime: Duration) -> Value {
         let percent = worked * 100.0 / uptime.as_secs_f64().max(1.0);
         (percent * 100.0).round() / 100.0
     });
-    json!({
-        "resident_bytes": read("status").and_then(|status| resident_bytes(&status)),
-        "cpu_seconds": worked,
-        "cpu_percent": percent,
-    })
+    let memory = read("status").and_then(|status| resident_bytes(&status));
+    object([
+        ("resident_bytes", memory.into()),
+        ("cpu_seconds", worked.into()),
+        ("cpu_percent", percent.into()),
+    ])
 }
 
 fn spoken(one: &Spoken) -> Value {
-    json!({
-        "level": one.level.as_str().to_ascii_lowercase(),
-        "first": one.first.to_string(),
-        "last": one.last.to_string(),
-        "count": one.count,
-        "text": scrub(&one.text),
-    })
+    object([
+        ("level", one.level.as_str().to_ascii_lowercase().into()),
+        ("first", time(one.first)),
+        ("last", time(one.last)),
+        ("count", one.count.into()),
+        ("text", scrub(&one.text).into()),
+    ])
 }

@@ -1,5 +1,6 @@
 //! One word about the agent: all is well, or what is not. Pure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use log::Level;
@@ -23,7 +24,7 @@ pub(super) struct Facts<'f> {
     /// When a new configuration was refused that would be in force.
     pub(super) refused: Option<UnixMillis>,
     /// Streams whose calls keep failing.
-    pub(super) stuck: &'f [String],
+    pub(super) stuck: Option<&'f BTreeSet<String>>,
     /// Whether files do not answer who looks at them.
     pub(super) files_hang: bool,
     /// The age of the oldest line that was read and not accepted.
@@ -44,7 +45,7 @@ pub(super) fn reasons(facts: &Facts<'_>, now: UnixMillis) -> Vec<String> {
             "the configuration of {at} was refused; the one before is in force"
         ));
     }
-    for stream in facts.stuck {
+    for stream in facts.stuck.into_iter().flatten() {
         all.push(format!("calls for {stream} keep failing; its logs wait"));
     }
     if facts.files_hang {
@@ -87,10 +88,10 @@ mod tests {
     #[test]
     fn an_agent_is_degraded_by_what_someone_should_look_at_and_by_nothing_else() {
         check(&Facts::default(), &[]);
-        let stuck = ["g/s".to_owned()];
+        let stuck = BTreeSet::from(["g/s".to_owned()]);
         let facts = Facts {
             refused: Some(UnixMillis(0)),
-            stuck: &stuck,
+            stuck: Some(&stuck),
             files_hang: true,
             oldest: LATE + Duration::from_secs(1),
             metrics_failures: METRIC_FAILURES,

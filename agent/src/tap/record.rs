@@ -6,9 +6,10 @@ use plimsoll_aws::{Datum, DatumValue, Error};
 use plimsoll_core::clock::UnixMillis;
 use plimsoll_core::json::escape_lossy;
 use plimsoll_core::logging::scrub;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Stage, Taps};
+use crate::control::object;
 use crate::record::{Chunk, Line};
 
 /// Bytes of an event that are shown.
@@ -49,44 +50,56 @@ impl Taps {
 
     /// A call, and why it failed if it did.
     pub(crate) fn call(&self, call: &Call<'_>, failed: Option<&Error>) {
-        if !self.wants(Stage::Calls) {
-            return;
+        if self.wants(Stage::Calls) {
+            self.show_call(call, failed);
         }
+    }
+
+    #[cold]
+    fn show_call(&self, call: &Call<'_>, failed: Option<&Error>) {
         let outcome = failed.map_or_else(|| "accepted".to_owned(), ToString::to_string);
         let millis = u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX);
-        let record = json!({
-            "stage": "calls",
-            "call": call.name,
-            "to": call.to,
-            "items": call.items,
-            "ms": millis,
-            "outcome": scrub(&outcome),
-        });
+        let record = object([
+            ("stage", "calls".into()),
+            ("call", call.name.into()),
+            ("to", Vec::from(call.to).into()),
+            ("items", call.items.into()),
+            ("ms", millis.into()),
+            ("outcome", scrub(&outcome).into()),
+        ]);
         self.show(Stage::Calls, &record.to_string());
     }
 
     /// Datums of a call that was made.
     pub(crate) fn datums(&self, namespace: &str, datums: &[Datum]) {
         if self.wants(Stage::Metrics) {
-            for one in datums {
-                self.show(Stage::Metrics, &datum(namespace, one).to_string());
-            }
+            self.show_datums(namespace, datums);
+        }
+    }
+
+    #[cold]
+    fn show_datums(&self, namespace: &str, datums: &[Datum]) {
+        for one in datums {
+            self.show(Stage::Metrics, &datum(namespace, one).to_string());
         }
     }
 
     /// A signal on its tick: its value, or why it is withheld.
     pub(crate) fn signal(&self, name: &str, tick: UnixMillis, told: Result<f64, &str>) {
-        if !self.wants(Stage::Signals) {
-            return;
+        if self.wants(Stage::Signals) {
+            self.show_signal(name, tick, told);
         }
-        let (value, withheld) = (told.ok(), told.err());
-        let record = json!({
-            "stage": "signals",
-            "name": name,
-            "time": tick.to_string(),
-            "value": value,
-            "withheld": withheld,
-        });
+    }
+
+    #[cold]
+    fn show_signal(&self, name: &str, tick: UnixMillis, told: Result<f64, &str>) {
+        let record = object([
+            ("stage", "signals".into()),
+            ("name", name.into()),
+            ("time", tick.to_string().into()),
+            ("value", told.ok().into()),
+            ("withheld", told.err().into()),
+        ]);
         self.show(Stage::Signals, &record.to_string());
     }
 
@@ -137,22 +150,32 @@ fn datum(namespace: &str, datum: &Datum) -> Value {
     let dimensions = datum.dimensions().iter();
     let dimensions = dimensions.map(|(name, value)| (name.to_string(), Value::from(&**value)));
     let value = match &datum.value {
-        DatumValue::One(value) => json!(value),
+        DatumValue::One(value) => (*value).into(),
         DatumValue::Statistics {
             count,
             sum,
             min,
             max,
-        } => json!({ "count": count, "sum": sum, "min": min, "max": max }),
-        DatumValue::Distribution(pairs) => json!({ "values_and_counts": pairs }),
+        } => object([
+            ("count", (*count).into()),
+            ("sum", (*sum).into()),
+            ("min", (*min).into()),
+            ("max", (*max).into()),
+        ]),
+        DatumValue::Distribution(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(value, count)| vec![*value, *count].into());
+            object([("values_and_counts", Value::Array(pairs.collect()))])
+        }
     };
-    json!({
-        "stage": "metrics",
-        "namespace": namespace,
-        "name": datum.name(),
-        "unit": datum.unit().as_str(),
-        "dimensions": dimensions.collect::<serde_json::Map<_, _>>(),
-        "time": datum.time.to_string(),
-        "value": value,
-    })
+    object([
+        ("stage", "metrics".into()),
+        ("namespace", namespace.into()),
+        ("name", datum.name().into()),
+        ("unit", datum.unit().as_str().into()),
+        ("dimensions", Value::Object(dimensions.collect())),
+        ("time", datum.time.to_string().into()),
+        ("value", value),
+    ])
 }

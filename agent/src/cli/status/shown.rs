@@ -3,7 +3,7 @@
 //! Text that came from elsewhere (paths, messages) is escaped, so that it cannot play tricks with
 //! the terminal.
 
-use std::fmt::Write;
+use std::fmt::{Arguments, Write};
 
 use serde_json::Value;
 
@@ -40,17 +40,17 @@ fn head(out: &mut String, status: &Value) {
     let word = text_of(status, "/health");
     line(
         out,
-        &format!("plimsoll-agent {} is {word}", text_of(status, "/version")),
+        format_args!("plimsoll-agent {} is {word}", text_of(status, "/version")),
     );
     for why in list(status, "/why") {
         line(
             out,
-            &format!("  ! {}", clean(why.as_str().unwrap_or_default())),
+            format_args!("  ! {}", clean(why.as_str().unwrap_or_default())),
         );
     }
     line(
         out,
-        &format!(
+        format_args!(
             "process        {}, up {}, {} MiB, {} % of a core on average",
             number(status, "/pid"),
             span(number(status, "/uptime_seconds")),
@@ -60,7 +60,7 @@ fn head(out: &mut String, status: &Value) {
     );
     line(
         out,
-        &format!(
+        format_args!(
             "configuration  {}, loaded {}, {} reloads",
             text_of(status, "/configuration/file"),
             text_of(status, "/configuration/loaded"),
@@ -69,7 +69,7 @@ fn head(out: &mut String, status: &Value) {
     );
     for mistake in list(status, "/configuration/refused/mistakes") {
         let mistake = clean(mistake.as_str().unwrap_or_default());
-        line(out, &format!("  refused      {mistake}"));
+        line(out, format_args!("  refused      {mistake}"));
     }
     let names = [
         "/identity/host",
@@ -84,18 +84,18 @@ fn head(out: &mut String, status: &Value) {
         .map(String::as_str)
         .filter(|name| *name != "-")
         .collect();
-    line(out, &format!("identity       {}", known.join(", ")));
+    line(out, format_args!("identity       {}", known.join(", ")));
 }
 
 fn sources(out: &mut String, status: &Value) {
     let total = number(status, "/sources_total");
     let Some(sources) = status.get("sources").and_then(Value::as_array) else {
-        line(out, "sources        files do not answer");
+        line(out, format_args!("sources        files do not answer"));
         return;
     };
     line(
         out,
-        &format!(
+        format_args!(
             "sources        {total}, {} behind",
             bytes(number(status, "/lag_bytes"))
         ),
@@ -105,16 +105,16 @@ fn sources(out: &mut String, status: &Value) {
             "  {:<15} {:>10} {:>8}  SOURCE → GROUP/STREAM",
             "STATE", "BEHIND", "FOR"
         );
-        line(out, &head);
+        line(out, format_args!("{head}"));
     }
     for source in sources.iter().take(SOURCES_SHOWN) {
-        line(out, &source_row(source, None));
+        line(out, format_args!("{}", source_row(source, None)));
     }
     let more = total.saturating_sub(SOURCES_SHOWN as u64);
     if more > 0 {
         line(
             out,
-            &format!("  and {more} more, all less behind; see --json"),
+            format_args!("  and {more} more, all less behind; see --json"),
         );
     }
 }
@@ -155,7 +155,7 @@ fn signals(out: &mut String, status: &Value) {
         };
         line(
             out,
-            &format!("signal         {} {told}", text_of(signal, "/name")),
+            format_args!("signal         {} {told}", text_of(signal, "/name")),
         );
     }
 }
@@ -163,7 +163,7 @@ fn signals(out: &mut String, status: &Value) {
 fn flow(out: &mut String, status: &Value) {
     line(
         out,
-        &format!(
+        format_args!(
             "logs           {} lines read, {} events sent, {} waiting in memory, the oldest {} s",
             number(status, "/logs/lines_read"),
             number(status, "/logs/events_sent"),
@@ -173,7 +173,7 @@ fn flow(out: &mut String, status: &Value) {
     );
     line(
         out,
-        &format!(
+        format_args!(
             "metrics        {} datums sent, {} series, {} waiting on disk of {}",
             number(status, "/metrics/datums_sent"),
             number(status, "/metrics/series"),
@@ -183,7 +183,7 @@ fn flow(out: &mut String, status: &Value) {
     );
     line(
         out,
-        &format!(
+        format_args!(
             "dead letters   {} of {}; see `plimsoll-agent dlq ls`",
             bytes(number(status, "/dead_letters/bytes")),
             bytes(number(status, "/dead_letters/bytes_max")),
@@ -191,7 +191,7 @@ fn flow(out: &mut String, status: &Value) {
     );
     line(
         out,
-        &format!(
+        format_args!(
             "tries          {} repeated, {} throttled",
             number(status, "/retries"),
             number(status, "/throttles"),
@@ -206,11 +206,11 @@ fn counts(out: &mut String, title: &str, counts: Option<&Value>) {
     else {
         return;
     };
-    line(out, title);
+    line(out, format_args!("{title}"));
     for (reason, count) in counts {
         line(
             out,
-            &format!("  {:>12}  {reason}", count.as_u64().unwrap_or(0)),
+            format_args!("  {:>12}  {reason}", count.as_u64().unwrap_or(0)),
         );
     }
 }
@@ -220,11 +220,11 @@ fn recent(out: &mut String, status: &Value) {
     if all.is_empty() {
         return;
     }
-    line(out, "last warnings and errors");
+    line(out, format_args!("last warnings and errors"));
     for one in all.iter().take(RECENT_SHOWN) {
         line(
             out,
-            &format!(
+            format_args!(
                 "  {} {:<5} ×{} {}",
                 text_of(one, "/last"),
                 text_of(one, "/level"),
@@ -235,9 +235,10 @@ fn recent(out: &mut String, status: &Value) {
     }
 }
 
-fn line(out: &mut String, text: &str) {
+fn line(out: &mut String, text: Arguments<'_>) {
     // Writing to a string cannot fail.
-    writeln!(out, "{text}").ok();
+    out.write_fmt(text).ok();
+    out.push('\n');
 }
 
 fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
