@@ -11,7 +11,7 @@ use plimsoll_core::cli::{FAILED, complain};
 use serde_json::Value;
 
 use super::asking::{AskArgs, Unanswered};
-use super::status::shown::{clean, text_of};
+use super::status::shown::fill;
 use crate::control::question;
 
 /// Records as they pass.
@@ -81,41 +81,18 @@ fn show(args: &TapArgs) -> Result<ExitCode, Unanswered> {
 
 /// A record on one line: when, where, what.
 fn human(record: &Value) -> String {
-    let time = text_of(record, "/time");
-    match text_of(record, "/stage").as_str() {
-        "logs" => {
-            let (source, text) = (text_of(record, "/source"), text_of(record, "/text"));
-            let cut = record.get("bytes_cut").and_then(Value::as_u64);
-            let more = match cut.unwrap_or(0) {
-                0 => String::new(),
-                cut => format!(" [and {cut} bytes more]"),
-            };
-            format!("{time} {source}: {text}{more}")
-        }
-        "refused" => {
-            let (reason, text) = (text_of(record, "/reason"), text_of(record, "/message"));
-            let group = text_of(record, "/group");
-            format!("{time} {group}: {reason}: {text}")
-        }
-        "signals" => {
-            let name = text_of(record, "/name");
-            match record.get("withheld").and_then(Value::as_str) {
-                Some(reason) => format!("{time} {name} withheld: {}", clean(reason)),
-                None => format!("{time} {name} {}", any(record, "/value")),
-            }
-        }
-        "metrics" => {
-            let (name, unit) = (text_of(record, "/name"), text_of(record, "/unit"));
-            let (of, value) = (any(record, "/dimensions"), any(record, "/value"));
-            format!("{time} {name} {of} {value} {unit}")
-        }
-        _ => clean(&record.to_string()),
-    }
-}
-
-fn any(record: &Value, path: &str) -> String {
-    let value = record.pointer(path);
-    clean(&value.unwrap_or(&Value::Null).to_string())
+    let text = |name| record.get(name).and_then(Value::as_str);
+    let cut = record.get("bytes_cut").and_then(Value::as_u64).unwrap_or(0);
+    let template = match text("stage").unwrap_or_default() {
+        "logs" if cut > 0 => "{/time} {/source}: {/text} [and {/bytes_cut} bytes more]",
+        "logs" => "{/time} {/source}: {/text}",
+        "refused" => "{/time} {/group}: {/reason}: {/message}",
+        "signals" if text("withheld").is_some() => "{/time} {/name} withheld: {/withheld}",
+        "signals" => "{/time} {/name} {/value}",
+        "metrics" => "{/time} {/name} {/dimensions} {/value} {/unit}",
+        _ => "{}",
+    };
+    fill(template, record)
 }
 
 #[cfg(test)]

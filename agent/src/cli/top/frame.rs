@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cli::status::shown::{bytes, clean, number, source_row, span, text_of};
+use crate::cli::status::shown::{bytes, fill, list, number, source_row, text_of};
 use crate::sample::as_value;
 
 /// Lines of a picture that is not bounded by a terminal.
 pub(super) const TALL: usize = 1000;
 /// The last line.
 pub(super) const HELP: &str = "q quits";
+
+/// Reasons that are shown.
+const WHY_SHOWN: usize = 4;
 
 /// What is counted, with where an answer has it.
 const ROWS: [(&str, &str); 10] = [
@@ -61,7 +64,6 @@ pub(super) fn frame(before: Option<&Value>, now: &Value, rows: usize) -> Vec<Str
 }
 
 fn head(since: Option<(&Value, Duration)>, now: &Value) -> Vec<String> {
-    const MIB: u64 = 1024 * 1024;
     let worked = |value: &Value| {
         value
             .pointer("/process/cpu_seconds")
@@ -71,24 +73,15 @@ fn head(since: Option<(&Value, Duration)>, now: &Value) -> Vec<String> {
         let seconds = worked(now)? - worked(before)?;
         Some(seconds * 100.0 / passed.as_secs_f64())
     });
-    let mut lines = vec![format!(
-        "plimsoll-agent {} {}, up {}, {} MiB, {} % of a core",
-        text_of(now, "/version"),
-        text_of(now, "/health"),
-        span(number(now, "/uptime_seconds")),
-        number(now, "/process/resident_bytes") / MIB,
-        busy.map_or("-".to_owned(), decimal),
-    )];
-    let why = now.get("why").and_then(Value::as_array);
-    for why in why.into_iter().flatten().take(4) {
-        lines.push(format!("! {}", clean(why.as_str().unwrap_or_default())));
-    }
-    lines.push(format!(
-        "waiting: {} in memory, {} on disk, {} of dead letters",
-        bytes(number(now, "/logs/unsent_bytes")),
-        bytes(number(now, "/spool/bytes")),
-        bytes(number(now, "/dead_letters/bytes")),
-    ));
+    let busy = busy.map_or("-".to_owned(), decimal);
+    let process = "plimsoll-agent {/version} {/health}, up {/uptime_seconds|span}, \
+                   {/process/resident_bytes|bytes}";
+    let mut lines = vec![format!("{}, {busy} % of a core", fill(process, now))];
+    let why = list(now, "/why").iter().take(WHY_SHOWN);
+    lines.extend(why.map(|why| fill("! {}", why)));
+    let waiting = "waiting: {/logs/unsent_bytes|bytes} in memory, {/spool/bytes|bytes} on disk, \
+                   {/dead_letters/bytes|bytes} of dead letters";
+    lines.push(fill(waiting, now));
     lines
 }
 
@@ -106,8 +99,7 @@ fn size_row(since: Option<(&Value, Duration)>, now: &Value) -> String {
 /// Each source with what of it was delivered in a second.
 fn sources(since: Option<(&Value, Duration)>, now: &Value) -> Vec<String> {
     let of = |value: &Value| -> BTreeMap<String, u64> {
-        let all = value.get("sources").and_then(Value::as_array);
-        let all = all.into_iter().flatten();
+        let all = list(value, "/sources").iter();
         all.map(|source| (text_of(source, "/source"), number(source, "/position")))
             .collect()
     };
@@ -116,8 +108,7 @@ fn sources(since: Option<(&Value, Duration)>, now: &Value) -> Vec<String> {
         "  {:<15} {:>10} {:>8} {:>10}  SOURCE → GROUP/STREAM",
         "STATE", "BEHIND", "FOR", "SENT/S"
     );
-    let all = now.get("sources").and_then(Value::as_array);
-    let rows = all.into_iter().flatten().map(|source| {
+    let rows = list(now, "/sources").iter().map(|source| {
         let rate = known.as_ref().and_then(|(known, passed)| {
             let before = known.get(&text_of(source, "/source"))?;
             let position = source.get("position").and_then(Value::as_u64)?;
@@ -171,7 +162,7 @@ mod tests {
         let (before, now) = (answer(1, 1000, 10, 100), answer(1, 3000, 30, 40_100));
         let told = frame(Some(&before), &now, TALL).join("\n");
         for part in [
-            "plimsoll-agent 1.2.3 ok, up 3s, 9 MiB, 25.0 % of a core",
+            "plimsoll-agent 1.2.3 ok, up 3s, 9216 KiB, 25.0 % of a core",
             "bytes read             97 KiB        292 KiB",
             "lines read               10.0             30",
             "events left out          10.0             31",
