@@ -1,4 +1,4 @@
-//! The command line: `plimsoll-agent run | validate | status | top | tap | migrate | dlq | positions |
+//! The command line: `plimsoll-agent run | validate | doctor | status | top | tap | migrate | dlq | positions |
 //! signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
@@ -8,6 +8,7 @@
 mod asking;
 mod ctl;
 mod dlq;
+mod doctor;
 mod migrate;
 mod positions;
 mod signal;
@@ -58,6 +59,9 @@ enum Command {
     /// Tell every mistake of the configuration, what this machine would refuse to this user, and
     /// what the metrics would cost. Sends nothing.
     Validate(ValidateArgs),
+    /// Look for what keeps the agent from doing its work on this host, and tell the remedy of each:
+    /// unit, files, disk, other agents, instance metadata, credentials, each call. Changes nothing.
+    Doctor(doctor::DoctorArgs),
     /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
     Status(status::StatusArgs),
     /// Show the running agent each second: rates, and how far behind each source is.
@@ -79,7 +83,7 @@ enum Command {
     Version,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct ConfigArgs {
     /// The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has
     /// fetched where that file is not.
@@ -179,6 +183,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
+        Command::Doctor(args) => return doctor::run(&args),
         Command::Status(args) => return status::run(&args),
         Command::Top(args) => return top::run(args),
         Command::Tap(args) => return tap::run(&args),

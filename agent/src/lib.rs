@@ -16,6 +16,7 @@ pub mod config;
 mod control;
 mod deadletter;
 mod derive;
+mod doctor;
 mod dry_run;
 mod ending;
 mod estimate;

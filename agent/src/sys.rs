@@ -12,3 +12,4 @@ pub(crate) mod lease;
 pub(crate) mod mmsg;
 pub(crate) mod nvme;
 pub(crate) mod peer;
+pub(crate) mod run_as;

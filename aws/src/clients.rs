@@ -12,6 +12,8 @@ mod borrowed;
 #[cfg(feature = "collector")]
 mod cost;
 #[cfg(feature = "logs")]
+mod found;
+#[cfg(feature = "logs")]
 mod logs;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -49,6 +51,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+#[cfg(feature = "logs")]
+pub use found::FoundCredentials;
 #[cfg(feature = "logs")]
 pub use logs::CloudWatchLogs;
 #[cfg(feature = "metrics")]

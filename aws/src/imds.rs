@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use plimsoll_core::clock::UnixMillis;
 use serde::Deserialize;
 
 use crate::Settings;
@@ -202,6 +205,17 @@ impl Imds {
             }
         }
         Ok(Some(tags))
+    }
+
+    /// What time it is for the service, to the second; `None` if it does not tell.
+    ///
+    /// # Errors
+    /// See [`ImdsError`].
+    pub async fn date(&self) -> Result<Option<UnixMillis>, ImdsError> {
+        self.get(REGION).await?;
+        let told = self.link.date().await;
+        let told = told.and_then(|told| DateTime::from_str(&told, Format::HttpDate).ok());
+        Ok(told.and_then(|told| told.to_millis().ok()).map(UnixMillis))
     }
 
     /// The Region that the instance is in, if it can be had.

@@ -22,6 +22,9 @@ _plimsoll__agent() {
             plimsoll__agent,dlq)
                 cmd="plimsoll__agent__subcmd__dlq"
                 ;;
+            plimsoll__agent,doctor)
+                cmd="plimsoll__agent__subcmd__doctor"
+                ;;
             plimsoll__agent,migrate)
                 cmd="plimsoll__agent__subcmd__migrate"
                 ;;
@@ -83,7 +86,7 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate status top tap migrate dlq positions signal ctl version"
+            opts="-h -V --help --version run validate doctor status top tap migrate dlq positions signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -290,6 +293,28 @@ _plimsoll__agent() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__doctor)
+            opts="-h --config --cloudwatch-agent-config --json --offline --rights --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

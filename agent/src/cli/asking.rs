@@ -41,6 +41,11 @@ pub(super) struct Unanswered {
 }
 
 impl Unanswered {
+    /// Whether no agent runs, as far as anyone can tell.
+    pub(super) fn is_not_running(&self) -> bool {
+        self.code == NOT_RUNNING
+    }
+
     fn not_running(text: String) -> Self {
         let code = NOT_RUNNING;
         Self { code, text }
@@ -69,6 +74,14 @@ impl Unanswered {
 pub(super) struct Answers(BufReader<UnixStream>);
 
 impl AskArgs {
+    /// The agent of this configuration.
+    pub(super) fn of(config: &ConfigArgs) -> Self {
+        Self {
+            config: config.clone(),
+            socket: None,
+        }
+    }
+
     /// Asks one question.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST};
+use http::header::{ACCEPT, DATE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -107,6 +107,8 @@ struct State {
     token: Option<Token>,
     /// Whether anything was answered, ever.
     answered: bool,
+    /// The time of the last answer, as its header tells it.
+    date: Option<String>,
 }
 
 /// An open connection.
@@ -137,6 +139,11 @@ impl Link {
             Ok(text) => Ok(text),
             Err(trouble) => Err((trouble, state.answered)),
         }
+    }
+
+    /// The time of the last answer. Source: RFC 9110, section 6.6.1, `Date`.
+    pub(super) async fn date(&self) -> Option<String> {
+        self.state.lock().await.date.clone()
     }
 
     /// The URL that is asked.
@@ -254,6 +261,8 @@ impl State {
         };
         self.line = line;
         self.answered = true;
+        let date = answer.1.get(DATE).and_then(|date| date.to_str().ok());
+        self.date = date.map(str::to_owned);
         Ok(answer)
     }
 }
