@@ -263,6 +263,27 @@ def test_logs_of_others_are_read_by_group_and_all_of_them_with_a_drop_in(machine
     machine.wait_for_event("/app", "of root")
 
 
+def test_the_doctor_looks_with_the_rights_of_the_service(machine, debs):
+    running(machine, debs)
+    line(machine, "of adm", "adm")
+    machine.run("chown", "root:adm", "/var/log/app/adm.log")
+    machine.run("chmod", "0640", "/var/log/app/adm.log")
+    doctor = ("plimsoll-agent", "doctor", "--offline")
+    good = machine.run(*doctor)
+    assert "user: the service runs as plimsoll with its groups" in good and "plimsoll may read" in good, good
+    assert "ok       unit: active" in good and "ok       agent: it runs" in good, good
+    line(machine, "of root", "root")
+    machine.run("chown", "root:root", "/var/log/app/root.log")
+    machine.run("chmod", "0600", "/var/log/app/root.log")
+    told = machine.tried(*doctor).stdout
+    assert "FAILED   files:" in told and "/var/log/app/root.log" in told and "setfacl -m u:plimsoll:r" in told, told
+    assert "adm.log" not in told, told
+    machine.run("systemctl", "stop", "plimsoll-agent")
+    machine.run("systemctl", "disable", "plimsoll-agent")
+    told = machine.tried(*doctor).stdout
+    assert "systemctl start plimsoll-agent" in told and "systemctl enable plimsoll-agent" in told, told
+
+
 # What an intruder would try: a command that works for the same user without the sandbox.
 FORBIDDEN = {
     "write where its user may": "touch /srv/open/file",

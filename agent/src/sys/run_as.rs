@@ -26,24 +26,3 @@ pub(crate) fn run_as(command: &mut Command, user: u32, group: u32, others: Vec<u
         });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_has_the_rights_of_the_user_alone() {
-        if !rustix::process::geteuid().is_root() {
-            return;
-        }
-        let mut command = Command::new("/usr/bin/id");
-        run_as(&mut command, 65_534, 65_533, vec![4]);
-        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
-        assert!(said.starts_with("uid=65534"), "{said}");
-        assert!(
-            said.contains("gid=65533") && said.contains("4(adm)"),
-            "{said}"
-        );
-        assert!(!said.contains("0(root)"), "{said}");
-    }
-}
