@@ -79,6 +79,7 @@ def test_where_systemd_is_old_and_sysusers_is_missing_the_scriptlets_do_it_by_ha
         run("rpm", "--root", root, "--force-debian", "-i", "--nodeps", rpms["agent", NEWER])
         groups = run("chroot", root, "id", "-nG", "plimsoll").split()
         assert {"adm", "systemd-journal"} < set(groups)
+        assert (root / "var/lib/plimsoll").stat().st_mode & 0o7777 == 0o750
         drop_in = root / "etc/systemd/system/plimsoll-agent.service.d/before-systemd-239.conf"
         assert drop_in.exists()
         run("rpm", "--root", root, "--force-debian", "-e", "plimsoll-agent")
