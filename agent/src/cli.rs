@@ -1,4 +1,4 @@
-//! The command line: `plimsoll-agent run | validate | doctor | status | top | tap | migrate | dlq | positions |
+//! The command line: `plimsoll-agent run | validate | doctor | bundle | status | top | tap | migrate | dlq | positions |
 //! signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
@@ -6,6 +6,7 @@
 //! run, and 4, it does not let itself be asked.
 
 mod asking;
+mod bundle;
 mod ctl;
 mod dlq;
 mod doctor;
@@ -62,6 +63,9 @@ enum Command {
     /// Look for what keeps the agent from doing its work on this host, and tell the remedy of each:
     /// unit, files, disk, other agents, instance metadata, credentials, each call. Changes nothing.
     Doctor(doctor::DoctorArgs),
+    /// Gather what someone who helps wants to see into one archive, without secrets and without
+    /// lines of logs. Sends nothing.
+    Bundle(bundle::BundleArgs),
     /// Tell how the running agent is: what it ships and how far behind it is, what it lost and why.
     Status(status::StatusArgs),
     /// Show the running agent each second: rates, and how far behind each source is.
@@ -184,6 +188,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
         Command::Doctor(args) => return doctor::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
         Command::Status(args) => return status::run(&args),
         Command::Top(args) => return top::run(args),
         Command::Tap(args) => return tap::run(&args),

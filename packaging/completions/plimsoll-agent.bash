@@ -16,6 +16,9 @@ _plimsoll__agent() {
             ",$1")
                 cmd="plimsoll__agent"
                 ;;
+            plimsoll__agent,bundle)
+                cmd="plimsoll__agent__subcmd__bundle"
+                ;;
             plimsoll__agent,ctl)
                 cmd="plimsoll__agent__subcmd__ctl"
                 ;;
@@ -86,12 +89,38 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate doctor status top tap migrate dlq positions signal ctl version"
+            opts="-h -V --help --version run validate doctor bundle status top tap migrate dlq positions signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__bundle)
+            opts="-h --config --cloudwatch-agent-config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

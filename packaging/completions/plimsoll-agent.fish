@@ -29,6 +29,7 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -s V -l vers
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "run" -d 'Follow files and measure until SIGTERM or SIGINT, then send what is held and end'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "validate" -d 'Tell every mistake of the configuration, what this machine would refuse to this user, and what the metrics would cost. Sends nothing'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "doctor" -d 'Look for what keeps the agent from doing its work on this host, and tell the remedy of each: unit, files, disk, other agents, instance metadata, credentials, each call. Changes nothing'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "bundle" -d 'Gather what someone who helps wants to see into one archive, without secrets and without lines of logs. Sends nothing'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "status" -d 'Tell how the running agent is: what it ships and how far behind it is, what it lost and why'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "top" -d 'Show the running agent each second: rates, and how far behind each source is'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "tap" -d 'Show records of the running agent as they pass, as they will be sent'
@@ -54,6 +55,10 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l offline -d 'Ask neither instance metadata nor AWS'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l rights -d 'Only what the rights of the user decide who runs this'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -l output -d 'The archive; else plimsoll-agent-TIME.tar.gz in this directory. An existing file is kept' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand status" -l socket -d 'The agent\'s socket; else what the configuration says, and where it usually is' -r -F

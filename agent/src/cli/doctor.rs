@@ -35,6 +35,37 @@ pub(super) struct DoctorArgs {
 
 /// Looks, asks and tells.
 pub(super) fn run(args: &DoctorArgs) -> ExitCode {
+    let report = report(args);
+    for finding in &report.0 {
+        print(&if args.json || args.rights {
+            format!("{}\n", finding.json())
+        } else {
+            line(finding)
+        });
+    }
+    if report.has_failed() {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// What the doctor finds, an object of JSON on each line.
+pub(super) fn findings(config: &ConfigArgs) -> String {
+    let args = DoctorArgs {
+        config: config.clone(),
+        json: true,
+        offline: false,
+        rights: false,
+    };
+    let mut text = String::new();
+    for finding in report(&args).0 {
+        writeln!(text, "{}", finding.json()).ok();
+    }
+    text
+}
+
+fn report(args: &DoctorArgs) -> Report {
     let mut report = Report::default();
     let path = args.config.path();
     match configuration(&args.config) {
@@ -50,18 +81,7 @@ pub(super) fn run(args: &DoctorArgs) -> ExitCode {
             doctor::look_at_unit(&mut report);
         }
     }
-    for finding in &report.0 {
-        print(&if args.json || args.rights {
-            format!("{}\n", finding.json())
-        } else {
-            line(finding)
-        });
-    }
-    if report.has_failed() {
-        ExitCode::from(FAILED)
-    } else {
-        ExitCode::SUCCESS
-    }
+    report
 }
 
 fn look(args: &DoctorArgs, config: &Config, report: &mut Report) {
