@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(crate) use codec::read_anything;
 pub(crate) use cursors::Cursor;
 pub(crate) use ledger::{Followed, FollowedJournal, Ledger, Resumed, directory};
-pub(crate) use store::{Store, StoreError};
+pub(crate) use store::{FILES, LOCK_NAME, Store, StoreError};
 pub(crate) use survey::{Finder, Place, Surveyed, reset, survey};
 
 use crate::fs::{HostFs, StateFs};

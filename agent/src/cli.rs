@@ -1,5 +1,5 @@
-//! The command line: `plimsoll-agent run | validate | doctor | bundle | status | top | tap | migrate | dlq | positions |
-//! signal | ctl | version`.
+//! The command line: `plimsoll-agent run | validate | doctor | bundle | status | top | tap | migrate | dlq |
+//! positions | seal | signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
 //! as with the program whose place it takes. Commands that ask the running agent add 2, it does not
@@ -12,6 +12,7 @@ mod dlq;
 mod doctor;
 mod migrate;
 mod positions;
+mod seal;
 mod signal;
 mod status;
 mod tap;
@@ -79,6 +80,9 @@ enum Command {
     Dlq(dlq::DlqArgs),
     /// How far each file has been delivered, and how to set it.
     Positions(positions::PositionsArgs),
+    /// Make a machine ready to be an image: remove what belongs to this one from the state directory.
+    /// The agent must be stopped.
+    Seal(seal::SealArgs),
     /// The signals for Auto Scaling: what they are made of and cost.
     Signal(signal::SignalArgs),
     /// Do what amazon-cloudwatch-agent-ctl does, with the same flags.
@@ -195,6 +199,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),
+        Command::Seal(args) => seal::run(&args),
         Command::Signal(args) => signal::run(&args),
         Command::Ctl(args) => ctl::run(&args),
         Command::Version => {

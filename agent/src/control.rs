@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use place::ControlSocket;
-pub(crate) use place::SOCKET_PATH_MAX;
+pub(crate) use place::{NAME as SOCKET_NAME, SOCKET_PATH_MAX};
 pub(crate) use request::{VERSION, object, question};
 pub(crate) use sources::journals;
 

@@ -28,6 +28,8 @@ const OLDER_NAME: &str = "dead-letters.1.jsonl";
 const NEW_NAME: &str = "dead-letters.new";
 /// Who changes the files holds this one.
 const LOCK_NAME: &str = "dead-letters.lock";
+/// All of them.
+pub(crate) const FILES: [&str; 4] = [NAME, OLDER_NAME, NEW_NAME, LOCK_NAME];
 /// Log lines may hold what is not for everyone.
 const FILE_MODE: u32 = 0o600;
 

@@ -36,7 +36,7 @@ use leave::{Leaving, Terms};
 use notice::{Kind, Notice};
 use watch::Seen;
 
-pub(crate) use event::FILE as EVENTS_FILE;
+pub(crate) use event::{FILE as EVENTS_FILE, FILES as EVENTS_FILES};
 pub(crate) use watch::Metadata;
 
 /// Notices that may wait; there are four kinds.

@@ -31,11 +31,12 @@ use crate::health::Health;
 pub(crate) use disk::SpoolFs;
 pub(crate) use record::State;
 use record::{HEADER, STATE_AT};
+pub(crate) use recover::{is_segment, waiting_in};
 
 /// The directory, within the state directory.
 pub(crate) const DIRECTORY: &str = "metrics-spool";
 /// Held while an agent uses the directory.
-const LOCK_NAME: &str = "lock";
+pub(crate) const LOCK_NAME: &str = "lock";
 const SUFFIX: &str = ".spool";
 /// The length at which another segment is begun. What is dropped at the bound is dropped by
 /// segments, so a small spool has smaller ones.

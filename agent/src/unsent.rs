@@ -19,7 +19,7 @@ use crate::config::Persistence;
 use crate::fs::{HostFs, LogFs};
 
 /// The file, within the state directory.
-const NAME: &str = "unsent.json";
+pub(crate) const NAME: &str = "unsent.json";
 /// Names are for this user alone, as in the positions.
 const FILE_MODE: u32 = 0o600;
 /// Files that are told one by one, and written down.

@@ -37,6 +37,9 @@ _plimsoll__agent() {
             plimsoll__agent,run)
                 cmd="plimsoll__agent__subcmd__run"
                 ;;
+            plimsoll__agent,seal)
+                cmd="plimsoll__agent__subcmd__seal"
+                ;;
             plimsoll__agent,signal)
                 cmd="plimsoll__agent__subcmd__signal"
                 ;;
@@ -89,7 +92,7 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate doctor bundle status top tap migrate dlq positions signal ctl version"
+            opts="-h -V --help --version run validate doctor bundle status top tap migrate dlq positions seal signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,6 +453,28 @@ _plimsoll__agent() {
                     return 0
                     ;;
                 --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__seal)
+            opts="-h --config --cloudwatch-agent-config --dry-run --discard --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

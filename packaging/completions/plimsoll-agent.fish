@@ -36,6 +36,7 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "tap" 
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "migrate" -d 'Write the amazon-cloudwatch-agent\'s configuration as one of this agent, and tell of each of its keys what became of it'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "dlq" -d 'The events that CloudWatch Logs refused: list them, show them, send them again, purge them'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "positions" -d 'How far each file has been delivered, and how to set it'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "seal" -d 'Make a machine ready to be an image: remove what belongs to this one from the state directory. The agent must be stopped'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "signal" -d 'The signals for Auto Scaling: what they are made of and cost'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "ctl" -d 'Do what amazon-cloudwatch-agent-ctl does, with the same flags'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "version" -d 'Print the version'
@@ -142,6 +143,11 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand positions;
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand positions; and __fish_seen_subcommand_from reset" -l all -d 'Every file that is followed'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand positions; and __fish_seen_subcommand_from reset" -l json -d 'One JSON object a line'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand positions; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand seal" -l config -d 'The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand seal" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand seal" -l dry-run -d 'Tell what would be removed, and remove nothing'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand seal" -l discard -d 'Remove also what was not sent yet: refused events, metrics and events of the instance\'s life'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand seal" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand signal; and not __fish_seen_subcommand_from list test explain" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand signal; and not __fish_seen_subcommand_from list test explain" -f -a "list" -d 'Each signal with its expression and probes, and what all of them cost'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand signal; and not __fish_seen_subcommand_from list test explain" -f -a "test" -d 'What a signal would say if its metrics were as given; it fails when the signal would be withheld'

@@ -282,7 +282,7 @@ def test_several_parameters_are_joined_checked_and_put_in_place_only_if_all_is_r
 
 
 @needs_root
-def test_a_machine_is_installed_configured_upgraded_and_left_as_user_data_and_distributor_do_it(
+def test_a_machine_is_installed_configured_upgraded_left_and_sealed(
     machine, debs, distributor
 ):
     (machine.root / "usr/local/sbin/plimsoll-fleet").write_text(embedded()["cloud-init.yaml"])
@@ -326,3 +326,13 @@ def test_a_machine_is_installed_configured_upgraded_and_left_as_user_data_and_di
     machine.run("sh", "/opt/package/uninstall.sh")
     machine.run("sh", "/opt/package/install.sh")
     assert machine.is_active() and machine.version() == NEWER
+    refused = machine.tried("plimsoll-agent", "seal")
+    assert refused.returncode == 1 and "systemctl stop plimsoll-agent" in refused.stdout
+    machine.run("systemctl", "stop", "plimsoll-agent")
+    assert "positions.log" in machine.run("plimsoll-agent", "seal", "--dry-run")
+    assert (machine.root / "var/lib/plimsoll/positions.log").exists()
+    machine.run("plimsoll-agent", "seal")
+    assert not list((machine.root / "var/lib/plimsoll").iterdir())
+    assert (machine.root / "etc/plimsoll/agent.toml").exists() and (machine.root / "var/log/app/one.log").exists()
+    machine.run("systemctl", "start", "plimsoll-agent")
+    assert machine.is_active(), "its image starts anew"

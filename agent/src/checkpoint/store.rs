@@ -17,8 +17,12 @@ use crate::fs::{HostFs, StateFs};
 
 /// The log, within the state directory.
 const LOG_NAME: &str = "positions.log";
-/// The lock. A file of its own, because the log is replaced by renaming.
-const LOCK_NAME: &str = "agent.lock";
+/// Where the log is written anew before it takes the place of the old one.
+const NEW_NAME: &str = "positions.new";
+/// The lock, within the state directory. A file of its own, because the log is replaced by renaming.
+pub(crate) const LOCK_NAME: &str = "agent.lock";
+/// All but the lock.
+pub(crate) const FILES: [&str; 2] = [LOG_NAME, NEW_NAME];
 /// A log is compacted when it is this many times as long as a compact one, and at least
 /// [`COMPACT_BYTES_MIN`].
 const COMPACT_FACTOR: u64 = 8;
@@ -177,7 +181,7 @@ impl<F: StateFs> Store<F> {
             encode(&change, &mut frames);
         }
         let path = disk.directory.join(LOG_NAME);
-        let beside = path.with_extension("new");
+        let beside = disk.directory.join(NEW_NAME);
         let mut log = self.fs.create(&beside)?;
         self.fs.append(&mut log, &frames)?;
         disk.reserved = match self.fs.reserve(&log, RESERVE_BYTES) {

@@ -9,7 +9,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// The socket's name, in the directory that systemd has made for the service, or in that of its
 /// state.
-const NAME: &str = "agent.sock";
+pub(crate) const NAME: &str = "agent.sock";
 /// Where the packaged unit has its `RuntimeDirectory`.
 const RUNTIME_DIRECTORY: &str = "/run/plimsoll";
 /// Owner and group may ask.

@@ -20,6 +20,8 @@ use crate::health::Health;
 
 /// The file of events, below the state directory.
 pub(crate) const FILE: &str = "events/lifecycle.log";
+/// The file and the older ones, the older the later.
+pub(crate) const FILES: [&str; 3] = [FILE, "events/lifecycle.log.1", "events/lifecycle.log.2"];
 /// At this size the file is renamed and a new one begun; two old ones are kept.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// As positions: for this user alone.

@@ -94,6 +94,20 @@ impl<F: SpoolFs> Spool<F> {
     }
 }
 
+/// Whether a file of the spool's directory is one of its segments, by its name.
+pub(crate) fn is_segment(name: &str) -> bool {
+    segment_number(name).is_some()
+}
+
+/// How many datums wait in a segment, for who looks on and changes nothing; what is damaged counts
+/// by its heads, and as one at least.
+pub(crate) fn waiting_in(segment: &[u8]) -> u64 {
+    let (found, damage) = record::scan(segment);
+    let waiting = found.iter().filter(|record| record.state != State::Done);
+    let waiting: u64 = waiting.map(|record| u64::from(record.datums)).sum();
+    waiting + damage.datums.max(damage.places)
+}
+
 /// The number of a segment by its name.
 fn segment_number(name: &str) -> Option<u64> {
     let number = name.strip_suffix(SUFFIX)?;
