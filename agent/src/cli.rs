@@ -93,8 +93,8 @@ enum Command {
 
 #[derive(Clone, Debug, Args)]
 struct ConfigArgs {
-    /// The configuration file; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has
-    /// fetched where that file is not.
+    /// The configuration file, or ssm:NAME[,NAME...] for parameters of SSM that are joined; else
+    /// /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The amazon-cloudwatch-agent's configuration instead: a JSON file, a directory of them, or

@@ -17,6 +17,7 @@ mod outage;
 mod raw;
 mod shape;
 mod signal;
+mod stored;
 mod template;
 
 use std::collections::BTreeSet;
@@ -98,7 +99,7 @@ impl Dialect {
     /// Every mistake in it, each with its place.
     pub fn load(self, path: &Path) -> Result<Config, Problems> {
         let config = match self {
-            Self::Plimsoll => raw::read(&Document::read(path)?)?,
+            Self::Plimsoll => raw::read(&stored::document(path)?)?,
             Self::CloudWatchAgent => {
                 let name = path.display().to_string();
                 let mut config = compat::load(path)?.config(&name)?;

@@ -281,6 +281,29 @@ def test_several_parameters_are_joined_checked_and_put_in_place_only_if_all_is_r
     assert [file.name for file in tmp_path.glob("agent.toml*")] == ["agent.toml"]
 
 
+def test_the_agent_reads_its_configuration_from_several_parameters(moto):
+    ssm = client("ssm", moto)
+    # Each is as long as an advanced one may be.
+    values = {"/own/1": "[metrics]\ninterval = '30s'", "/own/2": "[[logs.file]]\npath = '/var/log/app'\ngroup = 'app'"}
+    for name, text in values.items():
+        filled = text + "\n#" + "x" * (8192 - len(text) - 2)
+        ssm.put_parameter(Name=name, Value=filled, Type="SecureString", Tier="Advanced", Overwrite=True)
+    ssm.put_parameter(Name="/own/bad", Value="intervall = 30", Type="String", Overwrite=True)
+
+    def validate(names):
+        told = subprocess.run(
+            [BINARIES / "plimsoll-agent", "validate", "--syntax", "--config", f"ssm:{names}"], text=True, check=False,
+            env=static_credentials(AWS_ENDPOINT_URL=moto), timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        return told.returncode, told.stdout
+
+    assert validate("/own/1,/own/2") == (0, "ssm:/own/1,/own/2: no mistakes\n")
+    code, told = validate("/own/1,/own/bad")
+    assert code == 1 and "ssm:/own/1,/own/bad:4" in told and "metrics.intervall" in told, told
+    code, told = validate("/own/1,/own/none")
+    assert code == 1 and "/own/none cannot be read" in told, told
+
+
 @needs_root
 def test_a_machine_is_installed_configured_upgraded_left_and_sealed(
     machine, debs, distributor

@@ -64,6 +64,22 @@ fn parameter_here(name: &str, path: &Path) -> Result<Result<String, String>, Pro
     Ok(read)
 }
 
+/// The values of parameters, in this order, each ended by a line break. Blocks, and asks AWS where the
+/// environment says that it is.
+///
+/// # Errors
+/// One line that says which one cannot be read, and why.
+pub(crate) fn joined(names: &[&str]) -> Result<String, String> {
+    let runtime = runtime("plimsoll-agent", 1)?;
+    let settings = Settings::default();
+    let text = names.iter().try_fold(String::new(), |text, name| {
+        let value = runtime.block_on(read_parameter(name, &settings))?;
+        Ok(text + &value + "\n")
+    });
+    runtime.shutdown_background();
+    text
+}
+
 /// One source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
