@@ -3,7 +3,7 @@
 //! The page, the summary and the tests read from it what a client really did and what AWS would
 //! have charged. It keeps the last calls in a ring and totals for each operation.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use plimsoll_core::clock::UnixMillis;
@@ -19,6 +19,8 @@ pub const RECENT_MAX: usize = 1_000;
 const OPERATIONS_MAX: usize = 256;
 /// The longest operation name that is kept.
 const NAME_MAX: usize = 64;
+/// Kinds of calls of programs that are kept.
+const PROGRAM_CALLS_MAX: usize = 1000;
 /// The longest client name that is kept.
 const CLIENT_MAX: usize = 256;
 
@@ -98,6 +100,7 @@ struct Book {
     started: Option<UnixMillis>,
     recent: VecDeque<Entry>,
     totals: BTreeMap<(Service, String), Total>,
+    programs: BTreeSet<(String, Service, String)>,
 }
 
 impl Ledger {
@@ -115,7 +118,17 @@ impl Ledger {
         entry.usd = entry.usage.usd() + 0.0;
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guard.started.get_or_insert(entry.at);
-        let Book { recent, totals, .. } = &mut *guard;
+        let Book {
+            recent,
+            totals,
+            programs,
+            ..
+        } = &mut *guard;
+        if programs.len() < PROGRAM_CALLS_MAX
+            && let Some(program) = program(&entry.client)
+        {
+            programs.insert((program.to_owned(), entry.service, entry.operation.clone()));
+        }
         let mut key = (entry.service, entry.operation.clone());
         if totals.len() >= OPERATIONS_MAX && !totals.contains_key(&key) {
             "other".clone_into(&mut key.1);
@@ -144,6 +157,13 @@ impl Ledger {
     pub fn recent(&self, count: usize) -> Vec<Entry> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guard.recent.iter().rev().take(count).cloned().collect()
+    }
+
+    /// Program, service and operation of each kind of call of a program that gives its name.
+    #[must_use]
+    pub fn programs(&self) -> Vec<(String, Service, String)> {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.programs.iter().cloned().collect()
     }
 
     /// When the first call came in.
@@ -175,6 +195,14 @@ impl Ledger {
         }
         sum
     }
+}
+
+/// The name of the program, without its version. Source: AWS SDKs and Tools reference guide,
+/// "Application ID": `app/NAME` in `User-Agent`.
+fn program(client: &str) -> Option<&str> {
+    let mut words = client.split_ascii_whitespace();
+    let name = words.find_map(|word| word.strip_prefix("app/"))?;
+    Some(name.rsplit_once('-').map_or(name, |(name, _)| name))
 }
 
 /// What a call carries. Sizes of log events are booked as AWS does: bytes of the message and 26,
@@ -300,6 +328,25 @@ mod tests {
             (3, 1, 1, 1, 2)
         );
         assert!((ledger.usage().usd() - 56e-9 * 0.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_program_is_known_by_the_name_that_it_gives() {
+        let agent = "aws-sdk-rust/1.3.16 os/linux lang/rust/1.95 app/plimsoll-agent-0.1.0";
+        assert_eq!(program(agent), Some("plimsoll-agent"));
+        assert_eq!(program("Boto3/1.43 md/Botocore#1.43"), None);
+        let ledger = Ledger::default();
+        for client in [agent, agent, "curl"] {
+            let mut entry = entry("PutLogEvents", 200, "");
+            client.clone_into(&mut entry.client);
+            ledger.record(entry, Load::default(), true);
+        }
+        let expected = (
+            "plimsoll-agent".to_owned(),
+            Service::Logs,
+            "PutLogEvents".to_owned(),
+        );
+        assert_eq!(ledger.programs(), [expected]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 Every process is started on a free loopback port, ended by its own id, and bounded in time.
 """
 
+import json
 import os
 import pathlib
 import signal
@@ -92,7 +93,10 @@ class Process:
 
 
 class Local(Process):
-    """A running stand-in."""
+    """A running stand-in. What its clients called is remembered for the whole run."""
+
+    # Program, service and operation of each kind of call, and of how many stand-ins.
+    seen, stopped = set(), 0
 
     def __init__(self, directory, *flags, listen="127.0.0.1:0"):
         ready = pathlib.Path(directory) / "ready"
@@ -108,6 +112,14 @@ class Local(Process):
             return ready.exists() and ready.read_text().strip()
 
         self.url = wait_until(url, 20, "the stand-in's start")
+
+    def stop(self, seconds=40):
+        if self.child.poll() is None:
+            with urllib.request.urlopen(self.url + "/_local/calls.json", timeout=10) as answer:
+                programs = json.load(answer)["programs"]
+            Local.seen |= {(one["program"], one["service"], one["operation"]) for one in programs}
+            Local.stopped += 1
+        return super().stop(seconds)
 
     def client(self, service):
         return client(service, self.url)

@@ -52,8 +52,18 @@ pub(super) fn json(view: &View<'_>) -> Json {
             })
         })
         .collect();
+    let programs: Vec<Json> = view
+        .world
+        .calls
+        .programs()
+        .into_iter()
+        .map(|(program, service, operation)| {
+            json!({ "program": program, "service": service.name(), "operation": operation })
+        })
+        .collect();
     json!({
         "operations": operations, "recent": recent, "bill": bill, "prices_as_of": PRICES_AS_OF,
+        "programs": programs,
     })
 }
 
