@@ -3,19 +3,14 @@ kills, rotation and vacuum, through the packaged and hardened unit."""
 
 import collections
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 
-import pytest
+from conftest import static_credentials, wait_until
+from debian import NEWER, URL, debian, debs, machine, needs_root  # noqa: F401
 
-from conftest import BINARIES, ROOT, static_credentials, wait_until
-from test_packages import Machine, run, unpack
-from test_packages import debian as debian  # a fixture
-
-URL = "http://127.0.0.1:4578"
+pytestmark = needs_root
 CONFIGURATION = f"""
 [aws]
 endpoint_url = "{URL}"
@@ -53,20 +48,11 @@ json.dump(events, sys.stdout)
 class Journal:
     """A booted Debian with the agent from its package, and the stand-in beside it."""
 
-    def __init__(self, root, machine):
+    def __init__(self, machine, package):
         self.machine, self.written = machine, 0
-        self.stand_in = subprocess.Popen(
-            machine.command("/opt/plimsoll-local", "serve", "--listen", "127.0.0.1:4578"),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        machine.run("dpkg", "-i", "/opt/agent.deb")
-        drop_in = root / "etc/systemd/system/plimsoll-agent.service.d"
-        drop_in.mkdir()
-        (drop_in / "local.conf").write_text(
-            f"[Unit]\nStartLimitIntervalSec=0\n"
-            f"[Service]\nEnvironment=AWS_EC2_METADATA_SERVICE_ENDPOINT={URL}\nRestartSec=100ms\n"
-        )
-        (root / "etc/plimsoll/agent.toml").write_text(CONFIGURATION)
+        machine.install(package)
+        machine.write("/etc/systemd/system/plimsoll-agent.service.d/often.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+        machine.write("/etc/plimsoll/agent.toml", CONFIGURATION)
         machine.run("systemctl", "daemon-reload")
         machine.run("logger", "-t", "probe", "before the first start")
         machine.run("systemctl", "start", "plimsoll-agent")
@@ -80,7 +66,7 @@ class Journal:
             (["systemd-cat", "-t", "piped", "cat"], lines[count // 2 :]),
         ]:
             text = "".join(part)
-            subprocess.run(self.machine.command(*command), input=text, text=True, check=True, timeout=60)
+            subprocess.run(self.machine.enter("-a", *command), input=text, text=True, check=True, timeout=60)
 
     def received(self, stream="all"):
         """How often each message arrived in the stream."""
@@ -110,27 +96,15 @@ class Journal:
         self.machine.run("journalctl", "--rotate", "--vacuum-size=1K")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="booting a container needs root")
-def test_journal_entries_arrive_once_across_restart_rotation_and_vacuum(debian, tmp_path, capsys):
-    package = run(ROOT / "packaging" / "deb" / "build", "agent", BINARIES / "plimsoll-agent", tmp_path)
-    root = tmp_path / "debian"
-    unpack(debian, root, {"agent": package.strip().splitlines()[-1]})
-    shutil.copy(BINARIES / "plimsoll-local", root / "opt")
-    machine = Machine(root)
-    journal = None
-    try:
-        journal = Journal(root, machine)
-        expected_once(journal)
-        killed(journal)
-        vacuumed(journal)
-        said = journal.said()
-        with capsys.disabled():
-            print(f"\n  {journal.written} entries; {sum(journal.received().values())} arrived")
-        assert "cannot be read" not in said, said
-    finally:
-        if journal:
-            journal.stand_in.kill()
-        machine.stop()
+def test_journal_entries_arrive_once_across_restart_rotation_and_vacuum(machine, debs, capsys):
+    journal = Journal(machine, debs["agent", NEWER])
+    expected_once(journal)
+    killed(journal)
+    vacuumed(journal)
+    said = journal.said()
+    with capsys.disabled():
+        print(f"\n  {journal.written} entries; {sum(journal.received().values())} arrived")
+    assert "cannot be read" not in said, said
 
 
 def expected_once(journal):
