@@ -9,12 +9,16 @@ import yaml
 from conftest import ROOT, Local
 
 PROGRAMS = ["agent", "collector"]
-# Rights whose calls the stand-in does not take: other referees make them at moto or a test's own server, or they come
-# with another call.
+# Rights whose calls not every run shows the stand-ins that are asked here: other referees make them at moto, in a
+# namespace or at a test's own server, or they come with another call.
 NOT_SEEN = {
-    "agent": {"ssm:GetParameter", "logs:TagResource"},
+    "agent": {
+        "ssm:GetParameter", "logs:TagResource", "ec2:DescribeTags", "autoscaling:RecordLifecycleActionHeartbeat",
+    },
     "collector": {"s3:GetObject", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
 }
+# What `aws.role_arn` needs besides, which names the one role; docs/permissions.md.
+BESIDE = {"sts:AssumeRole"}
 # Calls that know no resource. Source: Service Authorization Reference.
 WITHOUT_RESOURCE = {"cloudwatch:PutMetricData", "ec2:DescribeTags", "ce:GetCostAndUsage"}
 PREFIXES = {"monitoring": "cloudwatch"}
@@ -44,14 +48,15 @@ def whole_run():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_no_call_was_seen_that_the_policies_do_not_allow(program):
     whole_run()
-    assert seen(program) and seen(program) <= actions(statements(program)), seen(program) - actions(statements(program))
+    calls = seen(program) - BESIDE
+    assert calls and calls <= actions(statements(program)), calls - actions(statements(program))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_no_right_is_given_that_no_call_was_seen_for(program):
     whole_run()
     unused = actions(statements(program)) - seen(program)
-    assert unused == NOT_SEEN[program], (unused, seen(program))
+    assert unused <= NOT_SEEN[program], (unused, seen(program))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
