@@ -1,7 +1,10 @@
 """The policies of packaging/ against the calls that the stand-in saw in the whole run. By its name it runs last."""
 
 import json
+import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -15,12 +18,13 @@ NOT_SEEN = {
     "agent": {
         "ssm:GetParameter", "logs:TagResource", "ec2:DescribeTags", "autoscaling:RecordLifecycleActionHeartbeat",
     },
-    "collector": {"s3:GetObject", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
+    "collector": {"s3:GetObject", "sqs:ReceiveMessage", "sqs:DeleteMessage", "cloudwatch:TagResource"},
 }
 # What `aws.role_arn` needs besides, which names the one role; docs/permissions.md.
 BESIDE = {"sts:AssumeRole"}
 # Calls that know no resource. Source: Service Authorization Reference.
 WITHOUT_RESOURCE = {"cloudwatch:PutMetricData", "ec2:DescribeTags", "ce:GetCostAndUsage"}
+TEMPLATE = ROOT / "packaging" / "cloudformation" / "iam.yaml"
 PREFIXES = {"monitoring": "cloudwatch"}
 # Fewer programs than these started means that this is not the whole run.
 WHOLE_RUN = 40
@@ -83,7 +87,32 @@ Template.add_multi_constructor("!", lambda loader, _, node: {
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_template_gives_the_same_rights(program):
-    resources = yaml.load((ROOT / "packaging/cloudformation/iam.yaml").read_text(), Template)["Resources"]
+    resources = yaml.load(TEMPLATE.read_text(), Template)["Resources"]
     given = resources[f"{program.capitalize()}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     given = [one[1] if isinstance(one, list) else one for one in given]
     assert {one["Sid"]: actions([one]) for one in given} == {one["Sid"]: actions([one]) for one in statements(program)}
+    profiles = [one["Properties"]["Roles"] for one in resources.values() if one["Type"] == "AWS::IAM::InstanceProfile"]
+    assert [f"{program.capitalize()}Role"] in profiles, "a role that no instance can be given"
+
+
+def lint(path):
+    command = [str(pathlib.Path(sys.executable).parent / "cfn-lint"), "--include-checks", "W", "--regions", "us-east-1"]
+    return subprocess.run([*command, "--", str(path)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_cfn_lint_finds_nothing_in_the_template_of_the_roles_and_something_in_a_spoiled_one(tmp_path):
+    result = lint(TEMPLATE)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+    spoiled = tmp_path / "spoiled.yaml"
+    spoiled.write_text(TEMPLATE.read_text().replace("Effect: Allow", "Effect: Allowed"))
+    assert lint(spoiled).returncode != 0
+
+
+def test_what_comes_with_another_call_is_given_with_it():
+    """Source: API references of PutMetricAlarm and CreateLogGroup, "tags"."""
+    for program, call, tags in [
+        ("agent", "logs:CreateLogGroup", "logs:TagResource"),
+        ("collector", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"),
+    ]:
+        with_call = [one for one in statements(program) if call in actions([one])]
+        assert with_call and all(tags in actions([one]) for one in with_call), tags
