@@ -35,7 +35,6 @@ mod xml;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -66,17 +65,12 @@ pub use scaling::AutoScaling;
 pub use self::{cost::CostExplorer, notify::Sns, objects::S3, queue::Sqs};
 
 use crate::http::{https_client, plain_client};
-use crate::imds::Imds;
+use crate::imds::{Imds, QUESTION_TIMEOUT, STEP_TIMEOUT};
 use crate::region::check_region;
 use crate::{BadSetting, Service, Settings};
 
 /// How often a call that is not hot is tried. Source: the standard retry mode of AWS's SDKs.
 const ATTEMPTS: u32 = 3;
-/// How long instance metadata may take to connect and to answer, each, when it is asked for
-/// credentials. The address is on the host itself.
-const IMDS_STEP_TIMEOUT: Duration = Duration::from_millis(900);
-/// How long that question may take with its retries on 5xx.
-const IMDS_QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why no clients could be made. Nothing here passes by itself: someone must change a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -321,9 +315,9 @@ async fn imds_for_credentials(settings: &Settings, imds: &Imds) -> imds::Client 
         imds::Client::builder()
             .configure(&config)
             .max_attempts(settings.imds_attempts.unwrap_or(ATTEMPTS))
-            .connect_timeout(IMDS_STEP_TIMEOUT)
-            .read_timeout(IMDS_STEP_TIMEOUT)
-            .operation_timeout(IMDS_QUESTION_TIMEOUT)
+            .connect_timeout(STEP_TIMEOUT)
+            .read_timeout(STEP_TIMEOUT)
+            .operation_timeout(QUESTION_TIMEOUT)
     };
     let chosen = match imds.url().await {
         Some(url) => builder().endpoint(url).ok(),

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use crate::Settings;
 use crate::words::{chain, clean};
 use link::{Link, Trouble};
+pub(crate) use link::{QUESTION_TIMEOUT, STEP_TIMEOUT};
 use place::Chosen;
 
 /// How often one question is asked. Refused and silent connections are not tried again.

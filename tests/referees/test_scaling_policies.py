@@ -2,16 +2,13 @@
 
 import copy
 import json
-import pathlib
-import subprocess
-import sys
 
 import botocore.exceptions
 import botocore.session
 import botocore.validate
 import pytest
 
-from conftest import ROOT, client
+from conftest import ROOT, cfn_lint, client
 
 FILES = sorted((ROOT / "packaging" / "scaling").glob("*.json"))
 TEMPLATE = ROOT / "packaging" / "cloudformation" / "scaling-policies.yaml"
@@ -133,17 +130,12 @@ def test_moto_takes_all_of_them(moto):
     assert {p["PolicyName"] for p in policies} == {c["PolicyName"] for c in calls.values() if "PolicyName" in c}
 
 
-def lint(path):
-    command = [str(pathlib.Path(sys.executable).parent / "cfn-lint"), "--include-checks", "W", "--regions", "us-east-1"]
-    return subprocess.run([*command, "--", str(path)], capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_cfn_lint_finds_nothing_in_the_template_and_something_in_a_spoiled_one(tmp_path):
-    result = lint(TEMPLATE)
+    result = cfn_lint(TEMPLATE)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
     spoiled = tmp_path / "spoiled.yaml"
     spoiled.write_text(TEMPLATE.read_text().replace("Statistic: Average", "Statistics: Average"))
-    assert lint(spoiled).returncode != 0
+    assert cfn_lint(spoiled).returncode != 0
 
 
 def test_the_template_says_what_the_files_say():

@@ -1,15 +1,12 @@
 """The policies of packaging/ against the calls that the stand-in saw in the whole run. By its name it runs last."""
 
 import json
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
 
-from conftest import ROOT, Local
+from conftest import ROOT, Local, cfn_lint
 
 PROGRAMS = ["agent", "collector"]
 # Rights whose calls not every run shows the stand-ins that are asked here: other referees make them at moto, in a
@@ -95,17 +92,12 @@ def test_the_template_gives_the_same_rights(program):
     assert [f"{program.capitalize()}Role"] in profiles, "a role that no instance can be given"
 
 
-def lint(path):
-    command = [str(pathlib.Path(sys.executable).parent / "cfn-lint"), "--include-checks", "W", "--regions", "us-east-1"]
-    return subprocess.run([*command, "--", str(path)], capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_cfn_lint_finds_nothing_in_the_template_of_the_roles_and_something_in_a_spoiled_one(tmp_path):
-    result = lint(TEMPLATE)
+    result = cfn_lint(TEMPLATE)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
     spoiled = tmp_path / "spoiled.yaml"
     spoiled.write_text(TEMPLATE.read_text().replace("Effect: Allow", "Effect: Allowed"))
-    assert lint(spoiled).returncode != 0
+    assert cfn_lint(spoiled).returncode != 0
 
 
 def test_what_comes_with_another_call_is_given_with_it():

@@ -46,6 +46,13 @@ impl SignalHealth {
         *count == 1
     }
 
+    /// So many samples were not taken, which says nothing of the one that is next.
+    pub(crate) fn not_taken(&self, signal: &Arc<str>, samples: u64) {
+        let mut all = self.all();
+        let record = all.entry(Arc::clone(signal)).or_default();
+        *record.gaps.entry("not_taken").or_insert(0) += samples;
+    }
+
     /// All records; the longest delays begin anew.
     pub(crate) fn look(&self) -> Vec<(Arc<str>, Record)> {
         let mut all = self.all();

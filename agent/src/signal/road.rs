@@ -49,9 +49,6 @@ const CALLS_MAX: usize = 2;
 const CALL_SHARE: f64 = 0.8;
 /// How long the last samples may take at the end of the agent.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Intervals that are counted one by one when nobody took their samples: a day of seconds. Longer
-/// ones are a host that slept.
-const MISSED_MAX: u64 = 86_400;
 /// Where the kernel tells since when the host is up. Source: `proc_uptime(5)`.
 const UPTIME: &str = "/proc/uptime";
 
@@ -216,8 +213,8 @@ impl<A: MetricsApi> Road<A> {
         let mut samples = Vec::new();
         let mut is_missing = false;
         for signal in &self.config.signals {
-            for _ in 0..if jumped { 0 } else { missed.min(MISSED_MAX) } {
-                self.gap(&signal.name, "not_taken", None);
+            if missed > 0 && !jumped {
+                self.world.health.signals.not_taken(&signal.name, missed);
             }
             let value = signal.expression.value(&self.board);
             self.board.note_signal(&signal.name, value.clone());

@@ -24,9 +24,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::place::{Chosen, Place};
 
 /// How long connecting and answering may take each. The address is on the host itself.
-const STEP_TIMEOUT: Duration = Duration::from_millis(900);
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_millis(900);
 /// How long one question may take with its retries.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first pause before a question is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest answer. Source: EC2 user guide: user data, the largest value, has at most 16 KiB;
