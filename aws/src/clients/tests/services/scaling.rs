@@ -26,7 +26,7 @@ async fn scaling(server: &Loopback, attempts: u32) -> AutoScaling {
     let mut clients = clients(server).await;
     let retries = RetryConfig::standard()
         .with_max_attempts(attempts)
-        .with_initial_backoff(Duration::from_millis(1));
+        .with_initial_backoff(std::time::Duration::from_millis(1));
     clients.config = clients.config.into_builder().retry_config(retries).build();
     clients.scaling()
 }
