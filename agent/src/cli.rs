@@ -33,15 +33,15 @@ use plimsoll_core::config::parse_duration;
 use plimsoll_core::error::chain;
 use plimsoll_core::logging;
 
-use crate::RunOptions;
 use crate::compat::sources;
 use crate::config::{Config, DEFAULT_PATH, Depth, Dialect, run_checks};
 use crate::estimate::estimate;
 use crate::scraper::{ASIDE_MAX, HostRoot, STUCK_MAX};
 use crate::sys::alloc;
+use crate::{RunOptions, SERVICE};
 
 /// How the program calls itself.
-const PROGRAM: &str = "plimsoll-agent";
+const PROGRAM: &str = SERVICE.program;
 /// Threads for what blocks: one reads files, one writes a request, one waits for the disk that
 /// keeps positions, one looks at files for `status`; and those that a dead mount or a device may hold for ever.
 const BLOCKING_THREADS_MAX: usize = 4 + STUCK_MAX + ASIDE_MAX;

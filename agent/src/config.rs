@@ -30,7 +30,6 @@ use plimsoll_core::cli::complain;
 use plimsoll_core::config::{Document, Problems};
 use regex::bytes::RegexSet;
 
-pub use crate::control::ControlSocket;
 pub use crate::sample::Feed;
 pub use crate::source::otlp::OtlpConfig;
 pub use crate::source::prometheus::PrometheusTarget;
@@ -42,6 +41,7 @@ pub use framing::{Framing, Mode, Modes, MultiLine, Rule, TextEncoding};
 pub use journald::{Boot, JournalFormat, JournalSelection, JournaldTarget, JournaldTemplate};
 pub use keys::KEYS;
 pub use outage::WhenUnknown;
+pub use plimsoll_ops::socket::ControlSocket;
 pub(crate) use raw::STATE_DIR;
 pub use shape::{MetricRule, Shape};
 pub use signal::{

@@ -1,12 +1,8 @@
 //! How the running agent is asked: `status`, `top` and `tap` over a Unix socket of this machine.
 //!
-//! A question is one line of JSON and is answered with lines of JSON; then the connection ends. The
-//! agent never waits for who asks: connections, questions and answers are bounded, writing has a
-//! deadline, and files are looked at in a thread of its own. There is no listener on any network.
-//! Nothing here changes anything, and without a socket the agent ships as with one.
+//! Files are looked at in a thread of its own. Nothing here changes anything.
 
-mod connection;
-mod place;
+mod answer;
 mod request;
 mod sources;
 mod status;
@@ -16,32 +12,31 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plimsoll_core::clock::{Clock, SystemClock, UnixMillis};
-use plimsoll_core::logging::scrub;
+use plimsoll_ops::socket::{open, serve};
+use plimsoll_ops::status::Configured;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use place::ControlSocket;
-pub(crate) use place::{NAME as SOCKET_NAME, SOCKET_PATH_MAX};
-pub(crate) use request::{VERSION, object, question};
 pub(crate) use sources::journals;
 
+use crate::SERVICE;
 use crate::checkpoint::Ledger;
 use crate::config::{AgentConfig, Config};
 use crate::health::Health;
 use crate::identity::Host;
 
-/// Mistakes of a refused configuration that are remembered.
-const MISTAKES_MAX: usize = 8;
-
 /// Answers questions from now on, in `aside`. An agent that cannot be asked ships all the same.
 pub(crate) async fn start(control: &Arc<Control>, config: &AgentConfig, aside: &mut JoinSet<()>) {
     let runtime = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
-    let Some(path) = config.control_socket.path(&runtime, &config.state_dir) else {
+    let Some(path) = config
+        .control_socket
+        .path(&SERVICE, &runtime, &config.state_dir)
+    else {
         return;
     };
-    match place::open(&path).await {
-        Ok(door) => drop(aside.spawn(connection::serve(Arc::clone(control), door))),
+    match open(&path).await {
+        Ok(door) => drop(aside.spawn(serve(Arc::clone(control), door))),
         Err(error) => {
             control.health.problems.add("control_unavailable", 1);
             log::warn!("this agent cannot be asked how it is: {error}");
@@ -64,24 +59,14 @@ pub(crate) struct Control {
 /// What is in force.
 #[derive(Clone, Debug, Default)]
 struct Told {
-    file: Option<PathBuf>,
+    configured: Configured,
     state_dir: PathBuf,
-    loaded: UnixMillis,
-    reloads: u64,
-    refused: Option<Refused>,
     spool_bytes_max: u64,
     dead_letter_bytes_max: u64,
     receivers: Vec<sources::Receiver>,
     signals: Vec<Arc<str>>,
     ledger: Option<Arc<Ledger>>,
     journals: Vec<sources::Journal>,
-}
-
-/// A new configuration that was not taken.
-#[derive(Clone, Debug)]
-struct Refused {
-    at: UnixMillis,
-    mistakes: Vec<String>,
 }
 
 impl Control {
@@ -100,24 +85,20 @@ impl Control {
             looking: Arc::new(Semaphore::new(1)),
         };
         control.told().state_dir.clone_from(&config.agent.state_dir);
+        control.told().configured = Configured::with(config.file.clone());
         control.note(config);
         Arc::new(control)
     }
 
     /// Another configuration is in force.
     pub(crate) fn reloaded(&self, config: &Config) {
+        self.told().configured.reloaded(config.file.clone());
         self.note(config);
-        self.told().reloads += 1;
     }
 
     /// A new configuration was refused; the one before is in force.
     pub(crate) fn refused(&self, mistakes: &[String]) {
-        let at = SystemClock.now();
-        let mistakes = mistakes.iter().take(MISTAKES_MAX);
-        let mistakes = mistakes
-            .map(|mistake| scrub(mistake).into_owned())
-            .collect();
-        self.told().refused = Some(Refused { at, mistakes });
+        self.told().configured.refused(mistakes);
     }
 
     /// The road of logs has begun.
@@ -129,9 +110,6 @@ impl Control {
 
     fn note(&self, config: &Config) {
         let mut told = self.told();
-        told.file.clone_from(&config.file);
-        told.loaded = SystemClock.now();
-        told.refused = None;
         let metrics = config.metrics.as_ref();
         told.spool_bytes_max = metrics.map_or(0, |metrics| metrics.spool_bytes_max);
         told.receivers = metrics.map_or_else(Vec::new, sources::receivers);

@@ -41,7 +41,6 @@ mod sink;
 mod source;
 mod spool;
 mod sys;
-mod systemd;
 mod tap;
 mod ticker;
 mod unsent;
@@ -54,6 +53,7 @@ use plimsoll_aws::imds::Imds;
 use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_core::shutdown;
+use plimsoll_ops::{Service, systemd};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -71,6 +71,17 @@ use scraper::HostRoot;
 use signal::Gate;
 use signal::road::SignalRoad;
 pub use source::datagram::OpenError;
+
+/// What operators see of the agent.
+pub const SERVICE: Service = Service {
+    program: "plimsoll-agent",
+    word: "agent",
+    socket: "agent.sock",
+    runtime_directory: "/run/plimsoll",
+    group: "plimsoll",
+    config: config::DEFAULT_PATH,
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// How much sooner the sink of metrics stops, so that it can write down what it did not send, but at
 /// most half of the time that there is.
@@ -166,7 +177,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         signals: None,
         departure,
     };
-    let watchdog = systemd::watchdog();
+    let alive = systemd::alive(in_a_line(&health));
     systemd::ready();
     let ended = if options.once {
         let once = roads.once(|| world.start_metrics(&config, opened, metrics_shutdown));
@@ -182,7 +193,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         let reloader = Reloader::new(world, config.clone(), reload_shutdown);
         roads.follow(options.run_for, reloader).await
     };
-    watchdog.inspect(JoinHandle::abort);
+    alive.inspect(JoinHandle::abort);
     let ended = ending::tell_unsent(&config, options, ended).await;
     farewell(&api, &health);
     ended
@@ -392,6 +403,23 @@ fn fill_names(config: &Config, host: &Host, health: &Health) -> LogsConfig {
 /// How long the sink of metrics may go on sending in the drain of its road.
 fn sink_drain(road: Duration) -> Duration {
     road.saturating_sub(KEEPING_TIME.min(road / 2))
+}
+
+/// What `systemctl status` shows of the agent.
+fn in_a_line(health: &Arc<Health>) -> impl Fn() -> String + Send + 'static {
+    let health = Arc::clone(health);
+    move || {
+        let waits = match health.oldest_unsent_ms.value() / 1000 {
+            0 => "nothing waits".to_owned(),
+            seconds => format!("the oldest line waits for {seconds} s"),
+        };
+        format!(
+            "{} files followed, {} events and {} datums sent; {waits}",
+            health.files.value(),
+            health.events_sent.value(),
+            health.datums_sent.value()
+        )
+    }
 }
 
 fn clock() -> Arc<dyn Clock> {

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use plimsoll_core::error::chain;
 use plimsoll_core::shutdown::{self, Shutdown};
+use plimsoll_ops::systemd;
 use tokio::time::timeout;
 
 use crate::config::{Config, Depth, LogsTemplate, run_checks};
 use crate::metrics::Opened;
 use crate::roads::{Roads, metrics_drain};
-use crate::{World, fill_names, systemd};
+use crate::{World, fill_names};
 
 /// Reads the configuration again.
 pub(crate) struct Reloader {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use plimsoll_core::shutdown::{self, Trigger};
+use plimsoll_ops::systemd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +13,6 @@ use crate::lifecycle::Departure;
 use crate::logs::LogsRoad;
 use crate::reload::Reloader;
 use crate::signal::road::SignalRoad;
-use crate::systemd;
 
 /// The share of the drain that is kept for the last metrics, which tell how the logs ended.
 const METRICS_DRAIN_SHARE: u32 = 4;

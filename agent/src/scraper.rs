@@ -53,7 +53,6 @@ use crate::health::Health;
 use crate::sample::Sample;
 pub(crate) use aside::ASIDE_MAX;
 use aside::Aside;
-pub(crate) use own::{CLOCK_TICKS_PER_SECOND, processor_ticks, resident_bytes};
 use probe::Probe;
 pub(crate) use probe::STUCK_MAX;
 use snapshot::{Input, Snapshot};

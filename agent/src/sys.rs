@@ -4,12 +4,9 @@
 //! decides anything.
 
 pub(crate) mod alloc;
-pub(crate) mod clock;
 pub(crate) mod ethtool;
 pub(crate) mod handle;
 pub(crate) mod journal;
 pub(crate) mod lease;
 pub(crate) mod mmsg;
 pub(crate) mod nvme;
-pub(crate) mod peer;
-pub(crate) mod run_as;

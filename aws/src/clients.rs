@@ -11,7 +11,6 @@ mod alarms;
 mod borrowed;
 #[cfg(feature = "collector")]
 mod cost;
-#[cfg(feature = "logs")]
 mod found;
 #[cfg(feature = "logs")]
 mod logs;
@@ -50,7 +49,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-#[cfg(feature = "logs")]
 pub use found::FoundCredentials;
 #[cfg(feature = "logs")]
 pub use logs::CloudWatchLogs;
@@ -109,10 +107,6 @@ impl From<BadSetting> for ConnectError {
 /// Makes clients that share one HTTPS client and one set of credentials. Cloning is cheap.
 #[derive(Clone)]
 pub struct Clients {
-    #[cfg_attr(
-        not(any(feature = "logs", feature = "metrics")),
-        expect(dead_code, reason = "without services there is nothing to call")
-    )]
     config: SdkConfig,
     settings: Arc<Settings>,
     region: Arc<str>,

@@ -5,14 +5,20 @@ use std::collections::BTreeSet;
 use super::tree::{files, root};
 
 /// Members of the workspace with the members that each may depend on.
-const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
     ("core", &[]),
     ("aws", &["plimsoll-core"]),
-    ("agent", &["plimsoll-core", "plimsoll-aws"]),
+    ("ops", &["plimsoll-core", "plimsoll-aws"]),
+    ("agent", &["plimsoll-core", "plimsoll-aws", "plimsoll-ops"]),
     ("dashboards", &["plimsoll-core"]),
     (
         "collector",
-        &["plimsoll-core", "plimsoll-aws", "plimsoll-dashboards"],
+        &[
+            "plimsoll-core",
+            "plimsoll-aws",
+            "plimsoll-ops",
+            "plimsoll-dashboards",
+        ],
     ),
     // A second opinion on the wire shares no encoder with the client.
     ("local", &["plimsoll-core"]),
@@ -56,7 +62,7 @@ fn no_crate_depends_on_more_of_the_house_than_it_may() {
 
 #[test]
 fn only_the_aws_crate_names_the_sdk() {
-    for member in ["core", "agent", "collector", "dashboards", "local"] {
+    for member in ["core", "ops", "agent", "collector", "dashboards", "local"] {
         let named: Vec<String> = dependencies(member)
             .into_iter()
             .filter(|name| name.starts_with("aws-"))

@@ -7,7 +7,15 @@ fn every_test_that_the_promises_name_exists() {
     let path = root().join("docs/semantics.md");
     let promises = std::fs::read_to_string(path).expect("the promises");
     let mut code = String::new();
-    for member in ["core", "aws", "agent", "collector", "dashboards", "local"] {
+    for member in [
+        "core",
+        "aws",
+        "ops",
+        "agent",
+        "collector",
+        "dashboards",
+        "local",
+    ] {
         code.extend(files(member, ".rs").into_iter().map(|(_, text)| text));
     }
     code.extend(files("tests", ".py").into_iter().map(|(_, text)| text));

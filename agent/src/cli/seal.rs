@@ -19,11 +19,10 @@ use plimsoll_core::cli::print;
 use super::{ConfigArgs, state_directory};
 use crate::checkpoint::{self, Store, survey};
 use crate::config::{Persistence, STATE_DIR};
-use crate::control;
 use crate::deadletter::{self, give_to_owner};
 use crate::fs::{HostFs, StateFs};
 use crate::lifecycle::EVENTS_FILES;
-use crate::{spool, unsent};
+use crate::{SERVICE, spool, unsent};
 
 /// Removes what belongs to this machine alone.
 #[derive(Debug, Args)]
@@ -141,7 +140,7 @@ impl Seal {
             .iter()
             .chain(&deadletter::FILES)
             .chain(&EVENTS_FILES)
-            .chain(&[unsent::NAME, control::SOCKET_NAME])
+            .chain(&[unsent::NAME, SERVICE.socket])
             .map(|name| self.directory.join(name))
             .collect();
         let (mut ours, mut others) = (Vec::new(), Vec::new());

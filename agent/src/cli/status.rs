@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use plimsoll_core::cli::{FAILED, print};
+use plimsoll_ops::asking::Answers;
+use plimsoll_ops::protocol::question;
 use serde_json::Value;
 
 use super::asking::AskArgs;
-use crate::control::question;
+use crate::SERVICE;
 
 pub(super) mod shown;
 
@@ -26,9 +28,9 @@ pub(super) struct StatusArgs {
 /// Asks and shows.
 pub(super) fn run(args: &StatusArgs) -> ExitCode {
     let asked = args.ask.ask(&question("status"));
-    let answer = match asked.and_then(super::asking::Answers::one) {
+    let answer = match asked.and_then(Answers::one) {
         Ok(answer) => answer,
-        Err(unanswered) => return unanswered.tell(),
+        Err(unanswered) => return unanswered.tell(&SERVICE),
     };
     if args.json {
         print(&format!("{answer}\n"));

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use plimsoll_core::cli::{FAILED, complain};
+use plimsoll_ops::asking::Unanswered;
+use plimsoll_ops::protocol::question;
+use plimsoll_ops::shown::fill;
 use serde_json::Value;
 
-use super::asking::{AskArgs, Unanswered};
-use super::status::shown::fill;
-use crate::control::question;
+use super::asking::AskArgs;
+use crate::SERVICE;
 
 /// Records as they pass.
 #[derive(Debug, Args)]
@@ -40,7 +42,7 @@ pub(super) struct TapArgs {
 pub(super) fn run(args: &TapArgs) -> ExitCode {
     match show(args) {
         Ok(code) => code,
-        Err(unanswered) => unanswered.tell(),
+        Err(unanswered) => unanswered.tell(&SERVICE),
     }
 }
 
@@ -51,10 +53,10 @@ fn show(args: &TapArgs) -> Result<ExitCode, Unanswered> {
     asked["limit"] = args.limit.into();
     let mut answers = args.ask.ask(&asked)?;
     // The first line says that the tap has begun.
-    answers.next()?;
+    answers.line()?;
     answers.wait_for_ever();
     let mut shown = 0;
-    while let Some(record) = answers.next()? {
+    while let Some(record) = answers.line()? {
         if let Some(dropped) = record.get("dropped") {
             complain(&format!(
                 "{dropped} records were not shown: too many at once\n"

@@ -15,13 +15,15 @@ use std::time::Duration;
 use clap::Args;
 use plimsoll_core::cli::{FAILED, complain, print, runtime};
 use plimsoll_core::shutdown::termination;
+use plimsoll_ops::asking::{Answers, Unanswered};
+use plimsoll_ops::protocol::question;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::PROGRAM;
-use super::asking::{Answers, AskArgs, Unanswered};
-use crate::control::question;
+use super::asking::AskArgs;
+use crate::SERVICE;
 use frame::{TALL, frame};
 use screen::Screen;
 
@@ -62,7 +64,7 @@ pub(super) fn run(args: TopArgs) -> ExitCode {
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(unanswered) => unanswered.tell(),
+        Err(unanswered) => unanswered.tell(&SERVICE),
     }
 }
 

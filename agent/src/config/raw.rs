@@ -27,7 +27,7 @@ use plimsoll_aws::Settings;
 use plimsoll_core::config::{Document, Field, Problems, Section};
 
 use super::{AgentConfig, Check, Config, ControlSocket, Dialect, LogsTemplate};
-use crate::control::SOCKET_PATH_MAX;
+use plimsoll_ops::socket::SOCKET_PATH_MAX;
 
 /// Where state is kept unless `agent.state_dir` says otherwise.
 pub(crate) const STATE_DIR: &str = "/var/lib/plimsoll";

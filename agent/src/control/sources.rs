@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_core::clock::UnixMillis;
+use plimsoll_ops::protocol::object;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::object;
 use crate::checkpoint::{Finder, Followed, FollowedJournal, Ledger};
 use crate::config::{LogsConfig, MetricsConfig};
 use crate::fs::HostFs;

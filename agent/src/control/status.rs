@@ -1,25 +1,25 @@
 //! The answer to `status`: all that is known of the agent now, as one object.
 //!
-//! Fields are added, never renamed: scripts read them. Nothing of the credentials is in it, and
-//! every text that came from elsewhere has its secrets masked.
+//! Fields are added, never renamed: scripts read them.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_core::clock::{Clock, SystemClock, UnixMillis};
-use plimsoll_core::counter::{Counter, Tally};
-use plimsoll_core::logging::{Spoken, recent, scrub};
+use plimsoll_core::clock::{Clock, SystemClock};
+use plimsoll_core::counter::Counter;
+use plimsoll_core::logging::recent;
+use plimsoll_ops::protocol::{gather, object};
+use plimsoll_ops::status::{self, counts, tally};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::request::{gather, object};
 use super::sources::{Surveyed, survey};
 use super::verdict::{Facts, reasons};
-use super::{Control, Told, VERSION};
+use super::{Control, Told};
+use crate::SERVICE;
 use crate::identity::Host;
 use crate::sample::as_value;
-use crate::scraper::{CLOCK_TICKS_PER_SECOND, processor_ticks, resident_bytes};
 use crate::signal::SignalRecord;
 use crate::{deadletter, spool};
 
@@ -31,13 +31,11 @@ const LOOK_WAIT: Duration = Duration::from_secs(5);
 pub(super) async fn tell(control: &Arc<Control>) -> Value {
     let told = control.told().clone();
     let looked = look(control, &told).await;
-    let now = SystemClock.now();
     let recent = recent();
     let signals = signals(control, &told);
     let health = &control.health;
     let oldest = Duration::from_millis(health.oldest_unsent_ms.value());
     let facts = Facts {
-        refused: told.refused.as_ref().map(|refused| refused.at),
         stuck: looked.as_ref().map(|looked| &looked.files.stuck),
         files_hang: looked.is_none(),
         oldest,
@@ -46,42 +44,24 @@ pub(super) async fn tell(control: &Arc<Control>) -> Value {
             .iter()
             .filter_map(|(name, record)| Some((&**name, record.withheld?)))
             .collect(),
-        recent: &recent,
     };
-    let why = reasons(&facts, now);
+    let mut why: Vec<String> = told.configured.reason().into_iter().collect();
+    why.extend(reasons(&facts));
+    why.extend(status::errors(&recent, SystemClock.now()));
     let uptime = control.begun.elapsed();
-    let mut fields = vec![
-        ("v", VERSION.into()),
-        (
-            "health",
-            if why.is_empty() { "ok" } else { "degraded" }.into(),
-        ),
-        ("why", why.into()),
-        ("version", env!("CARGO_PKG_VERSION").into()),
-        ("pid", std::process::id().into()),
-        ("now", time(now)),
-        ("started", time(control.started)),
-        ("uptime_seconds", uptime.as_secs().into()),
-        ("uptime_ms", millis(uptime).into()),
-        ("configuration", configuration(&told)),
+    let state_dir = told.state_dir.display().to_string();
+    let configuration = told.configured.told(vec![("state_dir", state_dir.into())]);
+    let mut fields = status::head(&SERVICE, why, control.started, uptime);
+    fields.extend([
+        ("configuration", configuration),
         ("identity", identity(&control.known.borrow())),
-        ("process", process(uptime)),
-    ];
+        ("recent", status::recent(&recent)),
+    ]);
     let told_signals = signals.iter().map(|(name, record)| signal(name, record));
     fields.push(("signals", told_signals.collect::<Vec<_>>().into()));
-    let told_recent = recent.iter().map(spoken);
-    fields.push(("recent", told_recent.collect::<Vec<_>>().into()));
     fields.extend(counters(control));
     fields.extend(stored(looked, &told));
     gather(fields)
-}
-
-fn time(time: UnixMillis) -> Value {
-    time.to_string().into()
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the disk says.
@@ -125,24 +105,6 @@ fn bytes_in(directory: &Path) -> u64 {
     };
     let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
     sizes.sum()
-}
-
-fn configuration(told: &Told) -> Value {
-    let refused = told.refused.as_ref();
-    let refused = refused.map(|refused| {
-        object([
-            ("at", time(refused.at)),
-            ("mistakes", refused.mistakes.clone().into()),
-        ])
-    });
-    let file = told.file.as_ref().map(|file| file.display().to_string());
-    object([
-        ("file", file.into()),
-        ("state_dir", told.state_dir.display().to_string().into()),
-        ("loaded", time(told.loaded)),
-        ("reloads", told.reloads.into()),
-        ("refused", refused.into()),
-    ])
 }
 
 fn identity(host: &Host) -> Value {
@@ -192,18 +154,6 @@ fn signal(name: &str, record: &SignalRecord) -> Value {
             counts(record.gaps.iter().map(|(reason, count)| (*reason, *count))),
         ),
     ])
-}
-
-fn tally(tally: &Tally) -> Value {
-    counts(tally.snapshot().into_iter())
-}
-
-fn counts(counts: impl Iterator<Item = (&'static str, u64)>) -> Value {
-    gather(
-        counts
-            .map(|(reason, count)| (reason, count.into()))
-            .collect(),
-    )
 }
 
 /// What the agent counts since it started.
@@ -256,31 +206,4 @@ fn stored(looked: Option<Looked>, told: &Told) -> [(&'static str, Value); 5] {
         ("lag_bytes", lag.into()),
         ("sources", looked.map(|looked| looked.files.sources).into()),
     ]
-}
-
-/// Memory and processor time of this process.
-fn process(uptime: Duration) -> Value {
-    let read = |name| std::fs::read_to_string(Path::new("/proc/self").join(name)).ok();
-    let worked = read("stat").and_then(|stat| processor_ticks(&stat));
-    let worked = worked.map(|ticks| as_value(ticks) / CLOCK_TICKS_PER_SECOND);
-    let percent = worked.map(|worked| {
-        let percent = worked * 100.0 / uptime.as_secs_f64().max(1.0);
-        (percent * 100.0).round() / 100.0
-    });
-    let memory = read("status").and_then(|status| resident_bytes(&status));
-    object([
-        ("resident_bytes", memory.into()),
-        ("cpu_seconds", worked.into()),
-        ("cpu_percent", percent.into()),
-    ])
-}
-
-fn spoken(one: &Spoken) -> Value {
-    object([
-        ("level", one.level.as_str().to_ascii_lowercase().into()),
-        ("first", time(one.first)),
-        ("last", time(one.last)),
-        ("count", one.count.into()),
-        ("text", scrub(&one.text).into()),
-    ])
 }

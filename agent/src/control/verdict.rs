@@ -3,15 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use log::Level;
-use plimsoll_core::clock::UnixMillis;
-use plimsoll_core::logging::Spoken;
-
 /// A line that waits longer than this is late: batches fill for seconds, and what is throttled is
 /// tried again within a minute.
 const LATE: Duration = Duration::from_mins(5);
-/// For how long an error counts. Errors that go on are said again within it.
-const ERROR_COUNTS: Duration = Duration::from_mins(10);
 /// Calls with metrics that fail in a row without being a passing fault; logs count likewise.
 const METRIC_FAILURES: u64 = 3;
 /// Reasons to withhold a signal that are as they should be: the instance or its application is not
@@ -21,8 +15,6 @@ const MEANT: [&str; 3] = ["warming_up", "unhealthy", "draining"];
 /// What the word is made of.
 #[derive(Debug, Default)]
 pub(super) struct Facts<'f> {
-    /// When a new configuration was refused that would be in force.
-    pub(super) refused: Option<UnixMillis>,
     /// Streams whose calls keep failing.
     pub(super) stuck: Option<&'f BTreeSet<String>>,
     /// Whether files do not answer who looks at them.
@@ -33,18 +25,11 @@ pub(super) struct Facts<'f> {
     pub(super) metrics_failures: u64,
     /// Signals that are withheld now, with the reason.
     pub(super) withheld: Vec<(&'f str, &'static str)>,
-    /// The last warnings and errors.
-    pub(super) recent: &'f [Spoken],
 }
 
 /// All that is not well; nothing if all is.
-pub(super) fn reasons(facts: &Facts<'_>, now: UnixMillis) -> Vec<String> {
+pub(super) fn reasons(facts: &Facts<'_>) -> Vec<String> {
     let mut all = Vec::new();
-    if let Some(at) = facts.refused {
-        all.push(format!(
-            "the configuration of {at} was refused; the one before is in force"
-        ));
-    }
     for stream in facts.stuck.into_iter().flatten() {
         all.push(format!("calls for {stream} keep failing; its logs wait"));
     }
@@ -64,10 +49,6 @@ pub(super) fn reasons(facts: &Facts<'_>, now: UnixMillis) -> Vec<String> {
             all.push(format!("the signal {signal} is withheld: {reason}"));
         }
     }
-    let is_fresh = |one: &&Spoken| one.level == Level::Error && now.since(one.last) < ERROR_COUNTS;
-    for error in facts.recent.iter().filter(is_fresh) {
-        all.push(format!("error at {}: {}", error.last, error.text));
-    }
     all
 }
 
@@ -75,10 +56,8 @@ pub(super) fn reasons(facts: &Facts<'_>, now: UnixMillis) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const NOW: UnixMillis = UnixMillis(3_600_000);
-
     fn check(facts: &Facts<'_>, expected: &[&str]) {
-        let told = reasons(facts, NOW);
+        let told = reasons(facts);
         assert_eq!(told.len(), expected.len(), "{told:?}");
         for (told, part) in told.iter().zip(expected) {
             assert!(told.contains(part), "{told}");
@@ -90,16 +69,13 @@ mod tests {
         check(&Facts::default(), &[]);
         let stuck = BTreeSet::from(["g/s".to_owned()]);
         let facts = Facts {
-            refused: Some(UnixMillis(0)),
             stuck: Some(&stuck),
             files_hang: true,
             oldest: LATE + Duration::from_secs(1),
             metrics_failures: METRIC_FAILURES,
             withheld: vec![("load", "metric_missing"), ("pressure", "warming_up")],
-            recent: &[],
         };
         let all = [
-            "1970-01-01T00:00:00.000Z was refused",
             "calls for g/s",
             "files do not answer",
             "waits for 301 s",

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Report;
+use plimsoll_ops::doctor::Report;
+
 use crate::config::Config;
 use crate::glob::PathGlob;
 use crate::scraper::HostRoot;
@@ -89,8 +90,8 @@ fn shared(root: &HostRoot, pid: &str, globs: &[PathGlob]) -> (Vec<PathBuf>, bool
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
     use super::*;
+    use plimsoll_ops::doctor::Verdict;
 
     #[test]
     fn an_agent_that_reads_the_same_file_is_named_with_the_file() {

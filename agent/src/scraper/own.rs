@@ -2,7 +2,6 @@
 //!
 //! Counters become what happened since the last tick, so that the `Sum` of any period is right
 //! and a restart does not look like a fall. The first tick counts from the start of the process.
-//! Source: `proc_pid_stat(5)`, fields 14 and 15; `proc_pid_status(5)`, `VmRSS`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use plimsoll_core::catalog::{
     AGENT_THROTTLES, Metric,
 };
 use plimsoll_core::counter::{Counter, Tally};
+use plimsoll_ops::status::{CLOCK_TICKS_PER_SECOND, processor_ticks, resident_bytes};
 
 use super::snapshot::{Input, Snapshot};
 use super::{ScrapeError, Scraper};
@@ -23,9 +23,6 @@ use crate::budget::{Totals, usd_per_month};
 use crate::health::Health;
 use crate::sample::{Labels, Sample, as_value};
 
-/// Clock ticks of a second in `/proc`. The kernel's interface fixes it at 100 on every
-/// architecture that EC2 has. Source: Linux, `include/uapi/asm-generic/param.h`, `USER_HZ`.
-pub(crate) const CLOCK_TICKS_PER_SECOND: f64 = 100.0;
 const MILLIS_PER_SECOND: f64 = 1000.0;
 
 /// The family `agent`.
@@ -161,25 +158,6 @@ impl Scraper for Own {
     }
 }
 
-/// Resident memory, from `/proc/self/status`.
-pub(crate) fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-    kib.checked_mul(1024)
-}
-
-/// User and system time in clock ticks, from `/proc/self/stat`. The name in parentheses may hold
-/// spaces, so columns are counted behind it: the state is the first, user time the twelfth.
-pub(crate) fn processor_ticks(stat: &str) -> Option<u64> {
-    let (_, columns) = stat.rsplit_once(')')?;
-    let mut columns = columns.split_ascii_whitespace().skip(11);
-    let user: u64 = columns.next()?.parse().ok()?;
-    let system: u64 = columns.next()?.parse().ok()?;
-    user.checked_add(system)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::INTERVAL;
@@ -257,12 +235,5 @@ mod tests {
             let is_told = told.iter().any(|sample| sample.name() == metric.name);
             assert!(is_told, "{}", metric.name);
         }
-    }
-
-    #[test]
-    fn a_torn_stat_line_has_no_time() {
-        assert_eq!(processor_ticks("7 (a) S 1"), None);
-        assert_eq!(processor_ticks(""), None);
-        assert_eq!(resident_bytes("VmSize: 5 kB\n"), None);
     }
 }

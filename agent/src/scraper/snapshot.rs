@@ -16,7 +16,7 @@ use super::ScrapeError;
 use super::disk::Space;
 use super::processes::Counts;
 use super::sockets::Sockets;
-use crate::sys::clock::ClockState;
+use plimsoll_ops::sys::clock::ClockState;
 
 /// The root below which `/proc`, `/sys` and all mount points lie. Tests point it at a tree of
 /// their own.

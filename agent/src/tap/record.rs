@@ -9,8 +9,8 @@ use plimsoll_core::logging::scrub;
 use serde_json::Value;
 
 use super::{Stage, Taps};
-use crate::control::object;
 use crate::record::{Chunk, Line};
+use plimsoll_ops::protocol::object;
 
 /// Bytes of an event that are shown.
 const TEXT_BYTES_MAX: usize = 4096;

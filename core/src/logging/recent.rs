@@ -34,6 +34,21 @@ pub struct Spoken {
     site: Site,
 }
 
+impl Spoken {
+    /// What was said once, by no place in the source that is known.
+    #[must_use]
+    pub fn once(level: Level, at: UnixMillis, text: &str) -> Self {
+        Self {
+            level,
+            first: at,
+            last: at,
+            count: 1,
+            text: text.to_owned(),
+            site: Site::default(),
+        }
+    }
+}
+
 static RECENT: Mutex<Recent> = Mutex::new(Recent(VecDeque::new()));
 
 /// The last warnings and errors, the latest first.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cli::status::shown::{bytes, fill, list, number, source_row, text_of};
+use plimsoll_ops::shown::{bytes, fill, list, number, text_of};
+
+use crate::cli::status::shown::source_row;
 use crate::sample::as_value;
 
 /// Lines of a picture that is not bounded by a terminal.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::{HostRoot, Input, ScrapeError, Snapshot, State, Text};
 use crate::scraper::processes;
 use crate::scraper::sockets;
-use crate::sys::clock;
+use plimsoll_ops::sys::clock;
 
 /// The first size of a buffer: most files fit.
 const BUFFER_BYTES: usize = 8 * 1024;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use super::Report;
+use crate::Service;
 
-/// The unit that the packages install.
-const UNIT: &str = "plimsoll-agent.service";
 const PROPERTIES: &str = "LoadState,ActiveState,UnitFileState,NRestarts,Result,StatusText,User,\
                           SupplementaryGroups,AmbientCapabilities,ConditionResult";
 /// Restarts by systemd since the unit was started from which on something is wrong.
@@ -16,21 +15,22 @@ const READ_ALL: &str = "cap_dac_read_search";
 
 /// What the unit says of the service's rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Unit {
+pub struct Unit {
     /// Whom it runs as; empty for root.
-    pub(crate) user: String,
-    pub(crate) groups: Vec<String>,
+    pub user: String,
+    /// Groups that it is given besides its own.
+    pub groups: Vec<String>,
     /// Whether it may read every file.
-    pub(crate) reads_all: bool,
+    pub reads_all: bool,
 }
 
-/// Asks systemd. `None` where there is no such unit.
-pub(super) fn look(report: &mut Report) -> Option<Unit> {
+/// Asks systemd about the unit of `service`. `None` where there is no such unit.
+pub fn unit(service: &Service, report: &mut Report) -> Option<Unit> {
     let mut command = Command::new("systemctl");
-    command.args(["show", UNIT, &format!("--property={PROPERTIES}")]);
+    command.args(["show", &service.unit(), &format!("--property={PROPERTIES}")]);
     match command.output() {
         Ok(output) if output.status.success() => {
-            judge(&String::from_utf8_lossy(&output.stdout), report)
+            judge(service, &String::from_utf8_lossy(&output.stdout), report)
         }
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -45,23 +45,26 @@ pub(super) fn look(report: &mut Report) -> Option<Unit> {
     }
 }
 
-fn judge(told: &str, report: &mut Report) -> Option<Unit> {
+fn judge(service: &Service, told: &str, report: &mut Report) -> Option<Unit> {
+    let Service {
+        program,
+        word,
+        config,
+        ..
+    } = service;
     let told: BTreeMap<&str, &str> = told
         .lines()
         .filter_map(|line| line.split_once('='))
         .collect();
     let is = |name: &str| told.get(name).copied().unwrap_or_default();
     if is("LoadState") != "loaded" {
-        let found = format!("{UNIT} is {}", is("LoadState"));
-        report.warn(
-            "unit",
-            found,
-            "install the package, if the agent is to run as a service",
-        );
+        let found = format!("{} is {}", service.unit(), is("LoadState"));
+        let remedy = format!("install the package, if the {word} is to run as a service");
+        report.warn("unit", found, remedy);
         return None;
     }
     let restarts = is("NRestarts").parse().unwrap_or(0);
-    let journal = "see why with `journalctl -u plimsoll-agent -n 50`";
+    let journal = format!("see why with `journalctl -u {program} -n 50`");
     match (is("ActiveState"), is("ConditionResult")) {
         ("active", _) if restarts >= RESTARTS_MANY => {
             let found = format!("systemd has restarted it {restarts} times");
@@ -70,17 +73,17 @@ fn judge(told: &str, report: &mut Report) -> Option<Unit> {
         ("active", _) => report.fine("unit", format!("active; {}", is("StatusText"))),
         ("failed", _) => report.fail("unit", format!("it has failed ({})", is("Result")), journal),
         (state, "no") => {
-            let remedy = "write /etc/plimsoll/agent.toml, then `systemctl start plimsoll-agent`";
+            let remedy = format!("write {config}, then `systemctl start {program}`");
             report.fail("unit", format!("{state}: it has no configuration"), remedy);
         }
-        (state, _) => report.fail("unit", state, "`systemctl start plimsoll-agent`"),
+        (state, _) => report.fail("unit", state, format!("`systemctl start {program}`")),
     }
     if is("UnitFileState") != "enabled" {
         let found = format!(
             "it is {}: it does not start with the host",
             is("UnitFileState")
         );
-        report.warn("unit", found, "`systemctl enable plimsoll-agent`");
+        report.warn("unit", found, format!("`systemctl enable {program}`"));
     }
     let words = |name: &str| is(name).split_ascii_whitespace().map(str::to_owned);
     let reads_all = words("AmbientCapabilities").any(|one| one.eq_ignore_ascii_case(READ_ALL));
@@ -95,6 +98,7 @@ fn judge(told: &str, report: &mut Report) -> Option<Unit> {
 mod tests {
     use super::super::Verdict;
     use super::*;
+    use crate::TESTED;
 
     /// What systemd tells otherwise than of a unit that runs.
     type Changes = &'static [(&'static str, &'static str)];
@@ -115,7 +119,7 @@ mod tests {
         told.extend(changes.iter().copied());
         let lines = told.iter().map(|(name, value)| format!("{name}={value}\n"));
         let mut report = Report::default();
-        let unit = judge(&lines.collect::<String>(), &mut report);
+        let unit = judge(&TESTED, &lines.collect::<String>(), &mut report);
         let findings = report.0.into_iter();
         (
             findings

@@ -5,11 +5,11 @@ use std::fs;
 
 /// Whom the service runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) user: u32,
-    pub(crate) group: u32,
+pub(super) struct Account {
+    pub(super) user: u32,
+    pub(super) group: u32,
     /// Its other groups, those of the unit included.
-    pub(crate) others: Vec<u32>,
+    pub(super) others: Vec<u32>,
 }
 
 const USERS: &str = "/etc/passwd";
@@ -19,7 +19,7 @@ const GROUPS: &str = "/etc/group";
 ///
 /// # Errors
 /// The name of the user or of the first group that is not there.
-pub(crate) fn account(name: &str, more: &[String]) -> Result<Account, String> {
+pub(super) fn account(name: &str, more: &[String]) -> Result<Account, String> {
     let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
     find(name, more, &read(USERS)?, &read(GROUPS)?)
 }
@@ -65,7 +65,8 @@ fn find(name: &str, more: &[String], users: &str, groups: &str) -> Result<Accoun
 }
 
 /// The name of a user, or its number.
-pub(super) fn name(user: u32) -> String {
+#[must_use]
+pub fn name(user: u32) -> String {
     let users = fs::read_to_string(USERS).unwrap_or_default();
     let found = users.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -7,17 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// The socket's name, in the directory that systemd has made for the service, or in that of its
-/// state.
-pub(crate) const NAME: &str = "agent.sock";
-/// Where the packaged unit has its `RuntimeDirectory`.
-const RUNTIME_DIRECTORY: &str = "/run/plimsoll";
+use crate::Service;
+
 /// Owner and group may ask.
 const MODE: u32 = 0o660;
 /// Source: unix(7), `sun_path`: 108 bytes with the zero at the end.
-pub(crate) const SOCKET_PATH_MAX: usize = 107;
+pub const SOCKET_PATH_MAX: usize = 107;
 
-/// Where the agent is asked how it is.
+/// Where a service is asked how it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ControlSocket {
     /// In the directory that systemd has made for the service, else in the state directory.
@@ -30,38 +27,40 @@ pub enum ControlSocket {
 }
 
 impl ControlSocket {
-    /// Where the agent opens it. `runtime` is what systemd says of `RuntimeDirectory=`.
+    /// Where `service` opens it. `runtime` is what systemd says of `RuntimeDirectory=`.
     /// Source: systemd.exec(5), `RUNTIME_DIRECTORY`: paths separated by colons.
-    pub(crate) fn path(&self, runtime: &str, state_dir: &Path) -> Option<PathBuf> {
+    #[must_use]
+    pub fn path(&self, service: &Service, runtime: &str, state_dir: &Path) -> Option<PathBuf> {
         match self {
             Self::Off => None,
             Self::At(path) => Some(path.clone()),
             Self::Usual => {
                 let first = runtime.split(':').next().unwrap_or_default();
                 let runtime = first.starts_with('/').then(|| Path::new(first));
-                Some(runtime.unwrap_or(state_dir).join(NAME))
+                Some(runtime.unwrap_or(state_dir).join(service.socket))
             }
         }
     }
 
-    /// Where it may be, for who asks and does not know how the agent was started.
-    pub(crate) fn places(&self, state_dir: &Path) -> Vec<PathBuf> {
+    /// Where it may be, for who asks and does not know how the service was started.
+    #[must_use]
+    pub fn places(&self, service: &Service, state_dir: &Path) -> Vec<PathBuf> {
         match self {
             Self::Off => Vec::new(),
             Self::At(path) => vec![path.clone()],
             Self::Usual => vec![
-                state_dir.join(NAME),
-                Path::new(RUNTIME_DIRECTORY).join(NAME),
+                state_dir.join(service.socket),
+                Path::new(service.runtime_directory).join(service.socket),
             ],
         }
     }
 }
 
-/// Why the agent cannot be asked. It runs on.
+/// Why a service cannot be asked. It runs on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// Somebody answers there.
-    #[error("another agent answers at {}; give each its own agent.control_socket and agent.state_dir", .0.display())]
+    #[error("another process answers at {}; give each its own control_socket and its own state", .0.display())]
     Taken(PathBuf),
     /// There is something else.
     #[error("{} is no socket and is left alone", .0.display())]
@@ -78,7 +77,7 @@ pub(crate) enum OpenError {
 
 /// The open socket. Its name is removed with it, unless another has taken its place.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub struct Door {
     pub(super) listener: UnixListener,
     path: PathBuf,
     inode: (u64, u64),
@@ -88,7 +87,7 @@ impl Drop for Door {
     fn drop(&mut self) {
         let still = fs::symlink_metadata(&self.path);
         if still.is_ok_and(|found| inode(&found) == self.inode) {
-            // The next agent replaces what is left.
+            // The next one replaces what is left.
             fs::remove_file(&self.path).ok();
         }
     }
@@ -99,7 +98,7 @@ impl Drop for Door {
 ///
 /// # Errors
 /// See [`OpenError`].
-pub(crate) async fn open(path: &Path) -> Result<Door, OpenError> {
+pub async fn open(path: &Path) -> Result<Door, OpenError> {
     let failed = |why| OpenError::System {
         path: path.to_owned(),
         why,
@@ -108,7 +107,7 @@ pub(crate) async fn open(path: &Path) -> Result<Door, OpenError> {
         if !found.file_type().is_socket() {
             return Err(OpenError::NoSocket(path.to_owned()));
         }
-        // This does not wait: an agent whose queue of connections is full says so at once.
+        // This does not wait: a service whose queue of connections is full says so at once.
         match UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path).map_err(failed)?;
@@ -133,15 +132,16 @@ fn inode(found: &fs::Metadata) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TESTED;
 
     #[test]
     fn the_usual_place_is_what_systemd_has_made_and_else_the_state_directory() {
         let state = Path::new("/var/lib/plimsoll");
         let check = |socket: ControlSocket, runtime, expected: Option<&str>| {
-            let path = socket.path(runtime, state);
+            let path = socket.path(&TESTED, runtime, state);
             assert_eq!(path, expected.map(PathBuf::from));
             // Who asks finds it without the environment of the service.
-            assert!(path.is_none_or(|path| socket.places(state).contains(&path)));
+            assert!(path.is_none_or(|path| socket.places(&TESTED, state).contains(&path)));
         };
         let in_state = Some("/var/lib/plimsoll/agent.sock");
         let own = ControlSocket::At("/x/y.sock".into());
@@ -157,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_socket_that_nobody_answers_at_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(NAME);
+        let path = directory.path().join(TESTED.socket);
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let door = open(&path).await.unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_has_taken_our_place_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(NAME);
+        let path = directory.path().join(TESTED.socket);
         let door = open(&path).await.unwrap();
         fs::rename(&path, directory.path().join("old")).unwrap();
         let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();

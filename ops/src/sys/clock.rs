@@ -12,20 +12,20 @@ const STA_UNSYNC: libc::c_int = 0x0040;
 
 /// The clock of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClockState {
+pub struct ClockState {
     /// What the kernel still has to correct, in microseconds; positive when the clock is slow.
-    pub(crate) offset_us: i64,
+    pub offset_us: i64,
     /// The most by which the clock can be wrong, in microseconds.
-    pub(crate) error_max_us: i64,
+    pub error_max_us: i64,
     /// Whether something corrects it.
-    pub(crate) is_synchronised: bool,
+    pub is_synchronised: bool,
 }
 
 /// Asks the kernel.
 ///
 /// # Errors
 /// The kernel does not tell, as in some sandboxes.
-pub(crate) fn state() -> io::Result<ClockState> {
+pub fn state() -> io::Result<ClockState> {
     // SAFETY: `timex` is made of integers only, for which zero is a value; with `modes` zero the
     // call only writes into the structure that it is given, which lives until it returns.
     let (answer, timex) = unsafe {

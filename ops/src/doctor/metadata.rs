@@ -1,18 +1,17 @@
 //! Instance metadata, and the clock against its.
 
 use std::fs;
+use std::path::Path;
 
-use plimsoll_aws::imds::{Imds, ImdsError};
+use plimsoll_aws::Settings;
+use plimsoll_aws::imds::{Identity, Imds, ImdsError};
 use plimsoll_core::clock::{Clock, SystemClock, UnixMillis};
 
 use super::Report;
-use crate::config::Config;
-use crate::identity::Host;
-use crate::scraper::HostRoot;
 
 /// Says "Amazon EC2" on an instance. Source: EC2 user guide, "Detect whether a host is an EC2
 /// instance".
-const VENDOR: &str = "/sys/class/dmi/id/sys_vendor";
+const VENDOR: &str = "sys/class/dmi/id/sys_vendor";
 /// AWS's own variable that turns instance metadata off.
 const VARIABLE: &str = "AWS_EC2_METADATA_DISABLED";
 /// How far the clock may be off before AWS refuses signatures. Source: IAM user guide, "Signature
@@ -21,10 +20,9 @@ const SKEW_MAX_MS: u64 = 300_000;
 /// From this on something is wrong with the clock.
 const SKEW_ODD_MS: u64 = 10_000;
 
-/// Asks who this instance is; the host as far as that is known.
-pub(super) async fn ask(config: &Config, root: &HostRoot, report: &mut Report) -> Host {
-    let imds = Imds::new(&config.aws);
-    let mut host = Host::local(config.aws.region.as_deref());
+/// Asks who this instance is. `root` is `/` but in tests.
+pub async fn instance(settings: &Settings, root: &Path, report: &mut Report) -> Option<Identity> {
+    let imds = Imds::new(settings);
     match imds.identity().await {
         Ok(identity) => {
             let tags = if identity.tags_shown {
@@ -39,16 +37,18 @@ pub(super) async fn ask(config: &Config, root: &HostRoot, report: &mut Report) -
                     identity.instance_id, identity.instance_type, identity.availability_zone
                 ),
             );
-            host.instance = Some(identity);
             difference(&imds, report).await;
+            Some(identity)
         }
-        Err(error) => judge(&error, is_instance(root), report),
+        Err(error) => {
+            judge(&error, is_instance(root), report);
+            None
+        }
     }
-    host
 }
 
-fn is_instance(root: &HostRoot) -> bool {
-    fs::read_to_string(root.path(VENDOR)).is_ok_and(|vendor| vendor.trim() == "Amazon EC2")
+fn is_instance(root: &Path) -> bool {
+    fs::read_to_string(root.join(VENDOR)).is_ok_and(|vendor| vendor.trim() == "Amazon EC2")
 }
 
 fn judge(error: &ImdsError, is_instance: bool, report: &mut Report) {
