@@ -1,6 +1,8 @@
-//! The command line: `plimsoll-collector run | validate | plan | backtest | version`.
+//! The command line: `plimsoll-collector run | validate | doctor | bundle | status | plan | backtest |
+//! version`.
 //!
-//! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself.
+//! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself. `status` adds 2, the
+//! collector does not run, and 4, it does not let itself be asked.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,15 +15,19 @@ use plimsoll_core::cli::{FAILED, complain, count_mistakes, failure, not_run, pri
 use plimsoll_core::error::chain;
 use plimsoll_core::logging;
 
+mod asking;
 mod backtest;
+mod bundle;
+mod doctor;
+mod status;
 
-use crate::RunOptions;
 use crate::config::{Config, DEFAULT_PATH, Mistakes};
 use crate::plan::Keeper;
 use crate::start::wanted;
+use crate::{RunOptions, SERVICE};
 
 /// How the program calls itself.
-const PROGRAM: &str = "plimsoll-collector";
+const PROGRAM: &str = SERVICE.program;
 /// Threads for what blocks: the state, and the reading of files.
 const BLOCKING_THREADS_MAX: usize = 8;
 
@@ -35,11 +41,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Read the sources until SIGTERM or SIGINT, then finish what was read and end.
+    /// Read the sources until SIGTERM or SIGINT, then finish what was read and end. SIGHUP has the
+    /// configuration and the rules read again.
     Run(RunArgs),
     /// Tell every mistake of the configuration and of the rules, and what this machine would
     /// refuse to this user. Sends nothing.
     Validate(ValidateArgs),
+    /// Look for what keeps the collector from doing its work on this host, and tell the remedy of
+    /// each: unit, files, rules, disk, clock, instance metadata, credentials, each call. Changes
+    /// nothing.
+    Doctor(doctor::DoctorArgs),
+    /// Gather what someone who helps wants to see into one archive, without secrets. Sends nothing.
+    Bundle(bundle::BundleArgs),
+    /// Tell how the running collector is: what it reads and tells, what fails and since when.
+    Status(status::StatusArgs),
     /// Show how alarms and the dashboard differ from what they should be. Changes nothing.
     Plan(ConfigArgs),
     /// Show what scaling policies would have made of a load that was. Calls nothing.
@@ -48,7 +63,7 @@ enum Command {
     Version,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct ConfigArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
@@ -95,6 +110,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args),
         Command::Validate(args) => validate(&args),
+        Command::Doctor(args) => return doctor::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
+        Command::Status(args) => return status::run(&args),
         Command::Plan(args) => plan(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Version => {

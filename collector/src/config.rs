@@ -20,6 +20,8 @@ use crate::finding::Severity;
 
 pub use arn::account_of;
 pub use keys::KEYS;
+pub use plimsoll_ops::socket::ControlSocket;
+pub use raw::STATE;
 
 /// Where the file is unless `--config` names another.
 pub const DEFAULT_PATH: &str = "/etc/plimsoll/collector.toml";
@@ -27,6 +29,10 @@ pub const DEFAULT_PATH: &str = "/etc/plimsoll/collector.toml";
 /// Everything the collector was told.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it was read from; `None` for text.
+    pub file: Option<PathBuf>,
+    /// Where the collector is asked how it is.
+    pub control_socket: ControlSocket,
     /// The SQLite file.
     pub state: PathBuf,
     /// Between two sets of metrics.
@@ -123,7 +129,26 @@ impl Config {
     /// Every mistake, each with its place.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         let document = Document::read(path).map_err(Mistakes::from)?;
-        raw::read(&document)
+        let mut config = raw::read(&document)?;
+        config.file = Some(path.to_owned());
+        Ok(config)
+    }
+
+    /// Reads the file at `path` and nothing else: it asks the machine for nothing that is named in it.
+    ///
+    /// # Errors
+    /// Every mistake of the file, each with its place.
+    pub fn syntax(path: &Path) -> Result<Self, Mistakes> {
+        let document = Document::read(path).map_err(Mistakes::from)?;
+        raw::syntax(&document)
+    }
+
+    /// Where the collector of the file at `path` is asked, and its state.
+    ///
+    /// # Errors
+    /// As [`Self::syntax`].
+    pub fn place(path: &Path) -> Result<(ControlSocket, PathBuf), Mistakes> {
+        Self::syntax(path).map(|config| (config.control_socket, config.state))
     }
 
     /// Reads a configuration from text, named `file` in its problems.
@@ -132,6 +157,12 @@ impl Config {
     /// As [`Self::load`].
     pub fn from_text(file: &str, text: &str) -> Result<Self, Mistakes> {
         raw::read(&Document::from_text(file, text))
+    }
+
+    /// The directory of the state, where the socket is if systemd has made none.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        self.state.parent().unwrap_or(Path::new("/"))
     }
 
     /// The sources that are read, as metrics name them.

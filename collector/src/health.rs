@@ -3,11 +3,15 @@
 //! Sources, the pipeline and the sinks add to these; [`crate::sink::metrics`] turns them into
 //! metrics. Nothing reads them to decide anything.
 
+mod pulse;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plimsoll_core::clock::UnixMillis;
+use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::counter::{Counter, Tally};
+
+pub use pulse::{Beat, Pulse};
 
 /// One set of counters, shared by every part.
 #[derive(Debug, Default)]
@@ -28,6 +32,7 @@ pub struct Health {
     pub cost_requests: Arc<Counter>,
     last_signal: Mutex<BTreeMap<&'static str, UnixMillis>>,
     cost: Mutex<Option<Cost>>,
+    pulses: Mutex<Vec<Arc<Pulse>>>,
 }
 
 /// Cost of the last day that is known, in US$.
@@ -63,6 +68,25 @@ impl Health {
             .collect()
     }
 
+    /// Another source or sink whose pulse is felt from now on.
+    pub fn pulse(&self, kind: &'static str, place: &str, clock: &Arc<dyn Clock>) -> Arc<Pulse> {
+        let pulse = Pulse::new(kind, place, Arc::clone(clock));
+        self.locked_pulses().push(Arc::clone(&pulse));
+        pulse
+    }
+
+    /// Sources and sinks in the order in which they were started.
+    #[must_use]
+    pub fn pulses(&self) -> Vec<Arc<Pulse>> {
+        self.locked_pulses().clone()
+    }
+
+    /// Those before have ended; others are started.
+    pub fn forget_pulses(&self) {
+        self.locked_pulses().clear();
+        self.last_signals().clear();
+    }
+
     /// Sets the cost of the last known day.
     pub fn set_cost(&self, cost: Cost) {
         *self.cost.lock().unwrap_or_else(PoisonError::into_inner) = Some(cost);
@@ -72,6 +96,10 @@ impl Health {
     #[must_use]
     pub fn cost(&self) -> Option<Cost> {
         *self.cost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn locked_pulses(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Pulse>>> {
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_signals(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, UnixMillis>> {

@@ -9,19 +9,21 @@ pub mod backtest;
 pub mod calls;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod detect;
+mod doctor;
 pub mod finding;
 pub mod health;
 pub mod incident;
 pub mod intake;
 pub mod pipeline;
 pub mod plan;
+mod reload;
 pub mod signal;
 pub mod sink;
 pub mod source;
 mod start;
 pub mod state;
-mod systemd;
 
 use std::future::Future;
 use std::io;
@@ -30,13 +32,29 @@ use std::sync::Arc;
 use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_core::shutdown;
+use plimsoll_ops::{Service, systemd};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
 use calls::Calls;
 use config::Config;
+use control::Control;
 use health::Health;
+use reload::Reloader;
 use start::{Parts, Running};
 use state::{State, StateError, Tx};
+
+/// What operators see of the collector.
+pub const SERVICE: Service = Service {
+    program: "plimsoll-collector",
+    word: "collector",
+    socket: "collector.sock",
+    runtime_directory: "/run/plimsoll-collector",
+    group: "plimsoll-collector",
+    config: config::DEFAULT_PATH,
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,17 +89,37 @@ pub enum RunError {
     Untold(u64),
 }
 
-/// Runs until SIGTERM or SIGINT, or once.
+/// Runs until SIGTERM or SIGINT, or once. SIGHUP has the configuration read again.
 ///
 /// # Errors
 /// See [`RunError`]. What was read and not stored is read again by the next run.
 pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
+    let mut hangup = signal(SignalKind::hangup())?;
     let clients = Clients::connect(&config.aws).await?;
-    let stop = shutdown::termination();
+    // One place is enough: a reload that waits reads what the next would read.
+    let (ask, asked) = mpsc::channel(1);
+    let asking = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            ask.try_send(()).ok();
+        }
+    });
+    let orders = Orders {
+        stop: shutdown::termination(),
+        reload: asked,
+    };
     let clock = Arc::new(SystemClock);
-    run_with(config, &clients, clock, options, stop)
-        .await
-        .map(drop)
+    let ended = run_with(config, &clients, clock, options, orders).await;
+    asking.abort();
+    ended.map(drop)
+}
+
+/// What a run hears from outside.
+#[derive(Debug)]
+pub struct Orders<S> {
+    /// Completes when it is to end, with the reason.
+    pub stop: S,
+    /// Says that the configuration is to be read again. A closed one never does.
+    pub reload: mpsc::Receiver<()>,
 }
 
 /// [`run`] in a world of the caller's choice; gives what was counted.
@@ -93,26 +131,35 @@ pub async fn run_with<C: Calls>(
     calls: &C,
     clock: Arc<dyn Clock>,
     options: RunOptions,
-    stop: impl Future<Output = io::Result<&'static str>>,
+    orders: Orders<impl Future<Output = io::Result<&'static str>>>,
 ) -> Result<Arc<Health>, RunError> {
     let parts = Parts {
         state: Arc::new(State::open(&config.state)?),
         health: Arc::new(Health::default()),
         clock,
     };
-    let mut running = Running::start(&config, calls, &parts, options);
+    let control = Control::new(&config, calls.region(), &parts.health, &parts.state);
+    let answering = if options.once {
+        None
+    } else {
+        control.start(&config).await
+    };
+    let running = Running::start(&config, calls, &parts, options);
     log::info!(
         rules = config.detectors.rules.rules().len(), region = calls.region();
         "the collector is up"
     );
+    let told = Arc::clone(&control);
+    let alive = systemd::alive(move || told.in_a_line());
     systemd::ready();
-    let ended = tokio::select! {
-        signal = stop => signal.map(|signal| log::info!("{signal}: draining")).map_err(RunError::from),
-        ended = running.ended(options) => ended,
-    };
-    systemd::stopping();
-    let drained = running.drain(options).await;
-    ended.and(drained)?;
+    let reloader = Reloader::new(config, &parts, &control);
+    let ended = follow(running, reloader, calls, options, orders).await;
+    for task in answering.into_iter().chain(alive) {
+        task.abort();
+        // Whoever opens the state next must find it free. That it was aborted is no news.
+        task.await.ok();
+    }
+    ended?;
     if options.once {
         let left = parts.state.run(|tx: &Tx<'_>| tx.letters_waiting()).await?;
         if left > 0 {
@@ -120,6 +167,31 @@ pub async fn run_with<C: Calls>(
         }
     }
     Ok(parts.health)
+}
+
+/// Waits for a reason to end, then drains. Meanwhile a new configuration takes the place of the old.
+async fn follow<C: Calls>(
+    mut running: Running,
+    mut reloader: Reloader<'_>,
+    calls: &C,
+    options: RunOptions,
+    orders: Orders<impl Future<Output = io::Result<&'static str>>>,
+) -> Result<(), RunError> {
+    let Orders { stop, mut reload } = orders;
+    // One future for the whole wait: a signal that comes during a reload is not missed.
+    let mut stop = std::pin::pin!(stop);
+    let ended = loop {
+        tokio::select! {
+            signal = &mut stop => {
+                break signal.map(|signal| log::info!("{signal}: draining")).map_err(RunError::from);
+            }
+            ended = running.ended(options) => break ended,
+            Some(()) = reload.recv() => running = reloader.reload(running, calls, options).await?,
+        }
+    };
+    systemd::stopping();
+    let drained = running.drain(options).await;
+    ended.and(drained)
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::calls::Calls;
 use crate::config::{Config, CostFeed, Feed};
-use crate::health::Health;
+use crate::health::{Health, Pulse};
 use crate::pipeline::{Decisions, Pipeline};
 use crate::plan::PlanError;
 use crate::sink::metrics::Publisher;
 use crate::sink::notify::Notifier;
-use crate::source::cost::CostSource;
+use crate::source::cost::{CostSource, Counted};
 use crate::source::directory::{DirectorySource, Ended, Format};
 use crate::source::queue::QueueSource;
 use crate::source::{self, Outlet};
@@ -32,6 +32,13 @@ pub(crate) struct Parts {
     pub(crate) state: Arc<State>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// The pulse of another source or sink.
+    fn pulse(&self, kind: &'static str, place: &str) -> Arc<Pulse> {
+        self.health.pulse(kind, place, &self.clock)
+    }
 }
 
 /// Everything that runs.
@@ -63,7 +70,7 @@ impl Running {
         let (announce, announced) = mpsc::channel(1);
         let (outlet, units) = source::pipeline();
         prepare(config, parts);
-        let notifier = tokio::spawn(notifier(calls, parts).run(announced));
+        let notifier = tokio::spawn(notifier(config, calls, parts).run(announced));
         let pipeline = tokio::spawn(pipeline(config, parts, announce).run(units));
         let publisher = Publisher::new(
             calls.cloudwatch(),
@@ -142,6 +149,7 @@ fn flatten<E: Into<RunError>>(
 
 /// Sets the gauges that are known from the start.
 fn prepare(config: &Config, parts: &Parts) {
+    parts.health.forget_pulses();
     let now = parts.clock.now();
     for source in config.sources() {
         parts.health.watch(source, now);
@@ -153,13 +161,16 @@ fn prepare(config: &Config, parts: &Parts) {
         .set(u64::try_from(rules).unwrap_or(u64::MAX));
 }
 
-fn notifier<C: Calls>(calls: &C, parts: &Parts) -> Notifier<C::Notify> {
+fn notifier<C: Calls>(config: &Config, calls: &C, parts: &Parts) -> Notifier<C::Notify> {
+    let topics = [&config.notify.topic_arn, &config.notify.chat_topic_arn];
+    let topics: Vec<&str> = topics.into_iter().flatten().map(String::as_str).collect();
     Notifier::new(
         calls.notify(),
         Arc::clone(&parts.state),
         Arc::clone(&parts.clock),
         Arc::clone(&parts.health.notifications_sent),
         Arc::clone(&parts.health.calls_failed),
+        parts.pulse("notifications", &topics.join(", ")),
     )
 }
 
@@ -189,10 +200,10 @@ fn start_sources<C: Calls>(
 ) -> JoinSet<Result<(), Ended>> {
     let mut sources = JoinSet::new();
     let feeds = [
-        (&config.cloudtrail, Format::CloudTrail),
-        (&config.guardduty, Format::GuardDuty),
+        ("cloudtrail", &config.cloudtrail, Format::CloudTrail),
+        ("guardduty", &config.guardduty, Format::GuardDuty),
     ];
-    for (feed, format) in feeds {
+    for (kind, feed, format) in feeds {
         let Some(Feed {
             directory,
             queue_url,
@@ -207,34 +218,63 @@ fn start_sources<C: Calls>(
                 config.scan_interval,
                 Arc::clone(&parts.state),
                 outlet.clone(),
+                parts.pulse(kind, &directory.display().to_string()),
             );
             start_directory(&mut sources, source, stop, options);
         }
         if let Some(url) = queue_url {
-            start_queue(&mut sources, url, calls, parts, outlet, stop, options);
+            let pulse = parts.pulse(kind, url);
+            start_queue(&mut sources, pulse, calls, parts, outlet, stop, options);
         }
     }
-    match &config.cost {
-        None => {}
-        Some(CostFeed::Files(path)) => {
+    if let Some(feed) = &config.cost {
+        start_cost(
+            &mut sources,
+            feed,
+            config,
+            calls,
+            parts,
+            outlet,
+            (stop, options),
+        );
+    }
+    sources
+}
+
+fn start_cost<C: Calls>(
+    sources: &mut JoinSet<Result<(), Ended>>,
+    feed: &CostFeed,
+    config: &Config,
+    calls: &C,
+    parts: &Parts,
+    outlet: &Outlet,
+    (stop, options): (&Shutdown, RunOptions),
+) {
+    match feed {
+        CostFeed::Files(path) => {
             let source = DirectorySource::new(
                 path.clone(),
                 Format::Cost,
                 config.scan_interval,
                 Arc::clone(&parts.state),
                 outlet.clone(),
+                parts.pulse("cost", &path.display().to_string()),
             );
-            start_directory(&mut sources, source, stop, options);
+            start_directory(sources, source, stop, options);
         }
-        Some(CostFeed::Explorer { refresh }) => {
+        CostFeed::Explorer { refresh } => {
+            let counted = Counted {
+                requests: Arc::clone(&parts.health.cost_requests),
+                failures: Arc::clone(&parts.health.calls_failed),
+                pulse: parts.pulse("cost", "Cost Explorer"),
+            };
             let source = CostSource::new(
                 Arc::new(calls.cost()),
                 *refresh,
                 Arc::clone(&parts.clock),
                 Arc::clone(&parts.state),
                 outlet.clone(),
-                Arc::clone(&parts.health.cost_requests),
-                Arc::clone(&parts.health.calls_failed),
+                counted,
             );
             if options.once {
                 sources.spawn(once::cost(source));
@@ -243,7 +283,6 @@ fn start_sources<C: Calls>(
             }
         }
     }
-    sources
 }
 
 fn start_directory(
@@ -261,7 +300,7 @@ fn start_directory(
 
 fn start_queue<C: Calls>(
     sources: &mut JoinSet<Result<(), Ended>>,
-    url: &str,
+    pulse: Arc<Pulse>,
     calls: &C,
     parts: &Parts,
     outlet: &Outlet,
@@ -270,14 +309,26 @@ fn start_queue<C: Calls>(
 ) {
     let objects = Arc::new(calls.objects());
     let failures = Arc::clone(&parts.health.calls_failed);
-    let (state, outlet, url) = (Arc::clone(&parts.state), outlet.clone(), url.to_owned());
+    let (state, outlet, url) = (
+        Arc::clone(&parts.state),
+        outlet.clone(),
+        pulse.place.clone(),
+    );
     if options.once {
         let (queue, empty) = once::until_empty(calls.queue());
-        let source = QueueSource::new(url, Arc::new(queue), objects, state, outlet, failures);
+        let source = QueueSource::new(
+            url,
+            Arc::new(queue),
+            objects,
+            state,
+            outlet,
+            failures,
+            pulse,
+        );
         sources.spawn(once::queue(source, empty, stop.clone()));
     } else {
         let queue = Arc::new(calls.queue());
-        let source = QueueSource::new(url, queue, objects, state, outlet, failures);
+        let source = QueueSource::new(url, queue, objects, state, outlet, failures, pulse);
         sources.spawn(source.run(stop.clone()));
     }
 }

@@ -198,6 +198,23 @@ impl State {
 #[derive(Debug)]
 pub struct Tx<'a>(pub(crate) Transaction<'a>);
 
+impl Tx<'_> {
+    /// Bytes of the file, without those that wait in its write-ahead log.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn bytes(&self) -> Result<u64, StateError> {
+        self.0
+            .query_row(
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
+            .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+            .doing("measure its file")
+    }
+}
+
 /// Takes the lock that keeps a second process out.
 fn lock(path: &Path) -> Result<File, StateError> {
     let mut name = path.as_os_str().to_owned();

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod reload;
+
 const INSTANCE: &str = "i-0123456789abcdef0";
 /// 2026-11-24T12:46:00Z.
 const NOW: UnixMillis = UnixMillis(1_795_524_360_000);
@@ -87,6 +89,17 @@ impl Calls for Fakes {
     fn cost(&self) -> FakeCost {
         self.cost.clone()
     }
+}
+
+/// A run that ends by itself.
+fn no_orders() -> Orders<impl Future<Output = io::Result<&'static str>>> {
+    ending(std::future::pending())
+}
+
+/// A run that ends when `stop` does.
+fn ending<S>(stop: S) -> Orders<S> {
+    let (_, reload) = mpsc::channel(1);
+    Orders { stop, reload }
 }
 
 fn record(id: &str, time: &str, source: &str, name: &str, response: &Value) -> Value {
@@ -173,8 +186,13 @@ impl Scene {
     }
 
     fn config(&self) -> Config {
+        Config::from_text("collector.toml", &self.text())
+            .unwrap_or_else(|wrong| panic!("{:#?}", wrong.lines()))
+    }
+
+    fn text(&self) -> String {
         let folder = self.folder.path().display();
-        let text = format!(
+        format!(
             r#"
 [collector]
 state = "{folder}/state.sqlite"
@@ -190,16 +208,13 @@ topic_arn = "arn:aws:sns:eu-west-1:111122223333:incidents"
 [plan]
 apply = true
 "#
-        );
-        Config::from_text("collector.toml", &text)
-            .unwrap_or_else(|wrong| panic!("{:#?}", wrong.lines()))
+        )
     }
 
     async fn run_once(&self) -> Result<Arc<Health>, RunError> {
         let clock = Arc::new(ManualClock::at(NOW));
         let options = RunOptions { once: true };
-        let never = std::future::pending();
-        run_with(self.config(), &self.fakes, clock, options, never).await
+        run_with(self.config(), &self.fakes, clock, options, no_orders()).await
     }
 
     /// What was told, as programs read it.
@@ -327,15 +342,9 @@ async fn what_could_not_be_sent_is_kept_and_sent_by_the_next_run() {
     };
     let late = Arc::new(ManualClock::at(NOW + std::time::Duration::from_hours(1)));
     let options = RunOptions { once: true };
-    run_with(
-        healed.config(),
-        &healed.fakes,
-        late,
-        options,
-        std::future::pending(),
-    )
-    .await
-    .unwrap();
+    run_with(healed.config(), &healed.fakes, late, options, no_orders())
+        .await
+        .unwrap();
     assert!(!healed.told().is_empty());
 }
 
@@ -370,9 +379,15 @@ async fn a_running_collector_ends_in_order_when_it_is_asked_to() {
         }
         Ok("SIGTERM")
     };
-    run_with(config, &scene.fakes, clock, RunOptions::default(), told)
-        .await
-        .unwrap();
+    run_with(
+        config,
+        &scene.fakes,
+        clock,
+        RunOptions::default(),
+        ending(told),
+    )
+    .await
+    .unwrap();
     assert!(!scene.told().is_empty());
     assert!(
         scene.metric("notifications_sent", "").is_some(),
@@ -407,7 +422,7 @@ async fn a_queue_is_read_until_it_is_empty() {
     tokio::time::pause();
     let clock = Arc::new(ManualClock::at(NOW));
     let options = RunOptions { once: true };
-    run_with(config, &scene.fakes, clock, options, std::future::pending())
+    run_with(config, &scene.fakes, clock, options, no_orders())
         .await
         .unwrap();
     assert!(

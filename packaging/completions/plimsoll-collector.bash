@@ -19,11 +19,20 @@ _plimsoll__collector() {
             plimsoll__collector,backtest)
                 cmd="plimsoll__collector__subcmd__backtest"
                 ;;
+            plimsoll__collector,bundle)
+                cmd="plimsoll__collector__subcmd__bundle"
+                ;;
+            plimsoll__collector,doctor)
+                cmd="plimsoll__collector__subcmd__doctor"
+                ;;
             plimsoll__collector,plan)
                 cmd="plimsoll__collector__subcmd__plan"
                 ;;
             plimsoll__collector,run)
                 cmd="plimsoll__collector__subcmd__run"
+                ;;
+            plimsoll__collector,status)
+                cmd="plimsoll__collector__subcmd__status"
                 ;;
             plimsoll__collector,validate)
                 cmd="plimsoll__collector__subcmd__validate"
@@ -38,7 +47,7 @@ _plimsoll__collector() {
 
     case "${cmd}" in
         plimsoll__collector)
-            opts="-h -V --help --version run validate plan backtest version"
+            opts="-h -V --help --version run validate doctor bundle status plan backtest version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -109,6 +118,46 @@ _plimsoll__collector() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        plimsoll__subcmd__collector__subcmd__bundle)
+            opts="-h --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__collector__subcmd__doctor)
+            opts="-h --config --json --offline --paid --rights --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         plimsoll__subcmd__collector__subcmd__plan)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -135,6 +184,28 @@ _plimsoll__collector() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__collector__subcmd__status)
+            opts="-h --config --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

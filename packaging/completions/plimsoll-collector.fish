@@ -26,8 +26,11 @@ end
 
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -s V -l version -d 'Print version'
-complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "run" -d 'Read the sources until SIGTERM or SIGINT, then finish what was read and end'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "run" -d 'Read the sources until SIGTERM or SIGINT, then finish what was read and end. SIGHUP has the configuration and the rules read again'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "validate" -d 'Tell every mistake of the configuration and of the rules, and what this machine would refuse to this user. Sends nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "doctor" -d 'Look for what keeps the collector from doing its work on this host, and tell the remedy of each: unit, files, rules, disk, clock, instance metadata, credentials, each call. Changes nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "bundle" -d 'Gather what someone who helps wants to see into one archive, without secrets. Sends nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "status" -d 'Tell how the running collector is: what it reads and tells, what fails and since when'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "plan" -d 'Show how alarms and the dashboard differ from what they should be. Changes nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "backtest" -d 'Show what scaling policies would have made of a load that was. Calls nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "version" -d 'Print the version'
@@ -37,6 +40,19 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand ru
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -l config -d 'The configuration file' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -l syntax -d 'Read configuration and rules alone: run no tests of rules, and ask for no region'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l json -d 'One JSON object for each look'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l offline -d 'Ask neither instance metadata nor AWS'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l paid -d 'Also ask what is paid for: one question to Cost Explorer, US$0.01'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l rights -d 'Only what the rights of the user decide who runs this'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand bundle" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand bundle" -l output -d 'The archive; else plimsoll-collector-TIME.tar.gz in this directory. An existing file is kept' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand bundle" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand status" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand status" -l socket -d 'The collector\'s socket; else what the configuration says, and where it usually is' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand status" -l json -d 'One JSON object, with all that is known'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand status" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -l config -d 'The configuration file' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l scenario -d 'A TOML file with the group and the alternatives; it may name the history' -r -F

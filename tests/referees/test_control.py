@@ -75,7 +75,7 @@ def test_the_status_of_a_running_agent_is_told_to_people_and_to_programs(local, 
     other.write_text(config.read_text().replace(str(tmp_path / "state"), str(tmp_path / "other"))
                      .replace("[agent]\n", f'[agent]\ncontrol_socket = "{at}"\n'))
     second = agent(tmp_path, other)
-    wait_until(lambda: "another agent answers at" in second.text(), 20, "the second agent's word")
+    wait_until(lambda: "another process answers at" in second.text(), 20, "the second agent's word")
     assert "agent.control_socket" in second.text()
     assert second.stop() == 0
     assert status(config)["pid"] == running.child.pid

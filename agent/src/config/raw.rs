@@ -27,7 +27,6 @@ use plimsoll_aws::Settings;
 use plimsoll_core::config::{Document, Field, Problems, Section};
 
 use super::{AgentConfig, Check, Config, ControlSocket, Dialect, LogsTemplate};
-use plimsoll_ops::socket::SOCKET_PATH_MAX;
 
 /// Where state is kept unless `agent.state_dir` says otherwise.
 pub(crate) const STATE_DIR: &str = "/var/lib/plimsoll";
@@ -114,31 +113,12 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
         if let Some(level) = section.take_choice("log_level", &LEVELS) {
             config.log_level = level;
         }
-        config.control_socket = control_socket(&mut section);
+        config.control_socket = ControlSocket::take(&mut section);
         section.finish();
     }
     let place = place.unwrap_or_else(|| root.problem_of("agent.state_dir"));
     checks.push(Check::state_directory(config.state_dir.clone(), place));
     config
-}
-
-/// A path that fits into an address of a Unix socket, or `off`.
-fn control_socket(section: &mut Section<'_>) -> ControlSocket {
-    let Some(path) = section.take_name("control_socket") else {
-        return ControlSocket::Usual;
-    };
-    if path.value == "off" {
-        return ControlSocket::Off;
-    }
-    let length = path.value.len();
-    if !path.value.starts_with('/') {
-        let found = format!("found \"{}\"", path.value);
-        section.reject(&path, &found, "expected an absolute path, or \"off\"");
-    } else if length > SOCKET_PATH_MAX {
-        let expected = format!("expected at most {SOCKET_PATH_MAX}, the kernel's limit");
-        section.reject(&path, &format!("found {length} bytes"), &expected);
-    }
-    ControlSocket::At(path.value.into())
 }
 
 /// The state directory that systemd has made for the unit, else the usual one.

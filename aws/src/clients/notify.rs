@@ -34,6 +34,24 @@ impl Sns {
             client: Client::from_conf(builder.build()),
         }
     }
+
+    /// Whether `topic` may be published to, without telling anybody: a message without a text for
+    /// every protocol is sent, which SNS refuses once the caller has the right.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when it may; [`Error::NotFound`] when the topic does not exist; see
+    /// [`Error`].
+    pub async fn may_publish(&self, topic: &str) -> Result<(), Error> {
+        self.client
+            .publish()
+            .topic_arn(topic)
+            .message("{}")
+            .message_structure("json")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(PUBLISH, &error))
+    }
 }
 
 impl fmt::Debug for Sns {

@@ -39,6 +39,23 @@ impl Sqs {
             client: Client::from_conf(builder.build()),
         }
     }
+
+    /// Whether messages may be received, without receiving any: more are asked for than there can be,
+    /// which SQS refuses once the caller has the right.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when they may; [`Error::NotFound`] when the queue does not exist; see
+    /// [`Error`].
+    pub async fn may_receive(&self, queue_url: &str) -> Result<(), Error> {
+        self.client
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(RECEIVE_MAX + 1)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(RECEIVE_MESSAGE, &error))
+    }
 }
 
 impl fmt::Debug for Sqs {

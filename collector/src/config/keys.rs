@@ -16,6 +16,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "After how long without anything new an incident is closed. It opens again, under the same id, when something new belongs to it.";
     "collector.log_level", "`error`, `warn`, `info`, `debug` or `trace`", "`\"info\"`",
         "What the collector says about itself in the journal, or on standard error.";
+    "collector.control_socket", "path, or `\"off\"`", "`collector.sock` in the directory that systemd has made, else beside the state",
+        "The Unix socket that `plimsoll-collector status` and `doctor` ask at. Root, the collector's user and members of its group may. It takes effect at the next start.";
     "aws.region", "name of a Region", "`AWS_REGION`, the profile, the instance's Region",
         "The Region of the queues, the topics, the metrics, the alarms and the dashboard.";
     "aws.profile", "name", "`AWS_PROFILE`, then `default`",

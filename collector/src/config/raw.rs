@@ -11,12 +11,13 @@ use plimsoll_core::config::{Document, Field, Problem, Section};
 
 use super::arn::{check_dashboard, check_queue, check_topic};
 use super::check::{Check, What};
-use super::{Config, CostFeed, Feed, Mistakes, NotifyConfig, PlanConfig};
+use super::{Config, ControlSocket, CostFeed, Feed, Mistakes, NotifyConfig, PlanConfig};
 use crate::detect::{Detectors, RuleSet};
 use crate::finding::Severity;
 use crate::source::cost;
 
-const STATE: &str = "/var/lib/plimsoll-collector/state.sqlite";
+/// The SQLite file that the packaged unit has room for.
+pub const STATE: &str = "/var/lib/plimsoll-collector/state.sqlite";
 const INTERVAL: Duration = Duration::from_mins(1);
 const SCAN_INTERVAL: Duration = Duration::from_secs(10);
 const QUIET_PERIOD: Duration = Duration::from_hours(24);
@@ -48,6 +49,12 @@ const SEVERITIES: [(&str, Severity); 5] = [
 struct Later {
     checks: Vec<Check>,
     rules: Option<PathBuf>,
+}
+
+/// Reads the document alone; asks the machine for nothing, and reads no rules.
+pub(super) fn syntax(document: &Document) -> Result<Config, Mistakes> {
+    let parsed = document.parse(|root| Some(config(root, &mut Later::default())));
+    parsed.map_err(Mistakes::from)
 }
 
 /// Reads the whole document, then asks the machine, whether or not the text is right.
@@ -84,6 +91,8 @@ pub(super) fn read(document: &Document) -> Result<Config, Mistakes> {
 
 fn config(root: &mut Section<'_>, later: &mut Later) -> Config {
     let mut config = Config {
+        file: None,
+        control_socket: ControlSocket::Usual,
         state: PathBuf::from(STATE),
         interval: INTERVAL,
         scan_interval: SCAN_INTERVAL,
@@ -148,6 +157,7 @@ fn collector(root: &mut Section<'_>, config: &mut Config, later: &mut Later) {
         if let Some(level) = section.take_choice("log_level", &LEVELS) {
             config.log_level = level;
         }
+        config.control_socket = ControlSocket::take(&mut section);
         section.finish();
     }
     later.checks.push(Check {

@@ -18,7 +18,7 @@ use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::shutdown::Shutdown;
 
 use crate::finding::{Kind, Severity};
-use crate::health::Health;
+use crate::health::{Health, Pulse};
 use crate::incident::Incident;
 use crate::state::{State, StateError};
 
@@ -32,6 +32,7 @@ pub struct Publisher<M> {
     state: Arc<State>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
+    pulse: Arc<Pulse>,
     /// What was sent of each count.
     told: BTreeMap<(&'static str, &'static str), u64>,
 }
@@ -43,11 +44,13 @@ impl<M: MetricsApi> Publisher<M> {
     /// A publisher of `health` and of what `state` holds.
     #[must_use]
     pub fn new(api: M, state: Arc<State>, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
+        let pulse = health.pulse("metrics", "CloudWatch", &clock);
         Self {
             api,
             state,
             health,
             clock,
+            pulse,
             told: BTreeMap::new(),
         }
     }
@@ -104,6 +107,7 @@ impl<M: MetricsApi> Publisher<M> {
     }
 
     fn note_told(&mut self, namespace: &str, totals: &Totals) {
+        self.pulse.worked();
         for (metric, value, total) in totals {
             if metric.namespace == namespace {
                 self.told.insert((metric.name, value), *total);
@@ -113,6 +117,7 @@ impl<M: MetricsApi> Publisher<M> {
 
     fn note_failed(&self, namespace: &str, error: &Error) {
         self.health.calls_failed.add(error.reason(), 1);
+        self.pulse.failed(error);
         log::warn!(namespace; "metrics were not accepted and are made up for: {error}");
     }
 }

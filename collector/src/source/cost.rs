@@ -25,6 +25,7 @@ use super::cloudtrail::{parse, problem};
 use super::directory::Ended;
 use super::json::Pieces;
 use super::{Closed, Gather, Outlet, Progress, Reason, Unit};
+use crate::health::Pulse;
 use crate::signal::{CostDay, CostHistory, Signal};
 use crate::state::{CostReads, State};
 
@@ -54,14 +55,22 @@ pub struct CostSource<C> {
     clock: Arc<dyn Clock>,
     state: Arc<State>,
     outlet: Outlet,
+    counted: Counted,
+}
+
+/// What is counted of the calls.
+#[derive(Clone, Debug)]
+pub struct Counted {
     /// Pages that were asked for, each US$0.01.
-    requests: Arc<Counter>,
-    failures: Arc<Tally>,
+    pub requests: Arc<Counter>,
+    /// Failed calls by reason.
+    pub failures: Arc<Tally>,
+    /// Feels both.
+    pub pulse: Arc<Pulse>,
 }
 
 impl<C: CostApi> CostSource<C> {
-    /// Asks `api` at most every `refresh`. Pages asked for are counted in `requests`, failed calls
-    /// in `failures` by reason.
+    /// Asks `api` at most every `refresh`.
     #[must_use]
     pub fn new(
         api: Arc<C>,
@@ -69,8 +78,7 @@ impl<C: CostApi> CostSource<C> {
         clock: Arc<dyn Clock>,
         state: Arc<State>,
         outlet: Outlet,
-        requests: Arc<Counter>,
-        failures: Arc<Tally>,
+        counted: Counted,
     ) -> Self {
         Self {
             api,
@@ -78,8 +86,7 @@ impl<C: CostApi> CostSource<C> {
             clock,
             state,
             outlet,
-            requests,
-            failures,
+            counted,
         }
     }
 
@@ -156,10 +163,12 @@ impl<C: CostApi> CostSource<C> {
             Ok(rows) => {
                 let days = days.iter().map(Date::to_string).collect();
                 self.outlet.submit(unit(days, rows, true)).await?;
+                self.counted.pulse.worked();
                 Ok(())
             }
             Err(error) => {
-                self.failures.add(error.reason(), 1);
+                self.counted.failures.add(error.reason(), 1);
+                self.counted.pulse.failed(&error);
                 log::error!("daily cost from {start} to {end} could not be read: {error}");
                 Ok(())
             }
@@ -174,7 +183,7 @@ impl<C: CostApi> CostSource<C> {
         };
         let mut rows = Vec::new();
         for _ in 0..PAGES_MAX {
-            self.requests.add(1);
+            self.counted.requests.add(1);
             let page = self.api.daily_cost(&query).await?;
             rows.extend(page.rows.into_iter().filter_map(usable));
             match page.next_page {

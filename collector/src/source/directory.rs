@@ -24,6 +24,7 @@ use super::{
     Closed, FileVersion, Gather, Outlet, Problem, Progress, Reason, Unit, cloudtrail, cost,
     guardduty,
 };
+use crate::health::Pulse;
 use crate::state::{State, StateError};
 use hint::Hints;
 
@@ -80,6 +81,7 @@ pub struct DirectorySource {
     every: Duration,
     state: Arc<State>,
     outlet: Outlet,
+    pulse: Arc<Pulse>,
 }
 
 /// What is remembered between two passes.
@@ -93,6 +95,7 @@ struct Known {
 
 impl DirectorySource {
     /// Reads the files under `root`, or the one file `root`, and looks for new ones every `every`.
+    /// `pulse` feels whether `root` can be read.
     #[must_use]
     pub fn new(
         root: PathBuf,
@@ -100,6 +103,7 @@ impl DirectorySource {
         every: Duration,
         state: Arc<State>,
         outlet: Outlet,
+        pulse: Arc<Pulse>,
     ) -> Self {
         Self {
             root,
@@ -107,6 +111,7 @@ impl DirectorySource {
             every,
             state,
             outlet,
+            pulse,
         }
     }
 
@@ -184,6 +189,9 @@ impl DirectorySource {
                 Err(error) => self.failed(path, &error, &known, &mut failed).await?,
             }
         }
+        if !failed.contains(&self.root) {
+            self.pulse.worked();
+        }
         known.failed = failed;
         self.forget_gone(&mut known, &found.files).await?;
         Ok(known)
@@ -199,6 +207,9 @@ impl DirectorySource {
         failed: &mut BTreeSet<PathBuf>,
     ) -> Result<(), Closed> {
         failed.insert(path.to_owned());
+        if path == self.root {
+            self.pulse.failed(error);
+        }
         if known.failed.contains(path) {
             return Ok(());
         }

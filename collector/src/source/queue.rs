@@ -26,6 +26,7 @@ use super::json::sample;
 use super::{
     Closed, Gather, Outlet, Problem, Progress, Reason, Unit, activity, cloudtrail, guardduty,
 };
+use crate::health::Pulse;
 use crate::signal::Signal;
 use crate::state::State;
 
@@ -41,6 +42,7 @@ pub struct QueueSource<Q, O> {
     state: Arc<State>,
     outlet: Outlet,
     failures: Arc<Tally>,
+    pulse: Arc<Pulse>,
     rng: fastrand::Rng,
 }
 
@@ -63,7 +65,7 @@ struct Batch {
 }
 
 impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
-    /// Reads the queue at `url`. Failed calls are counted in `failures` by reason.
+    /// Reads the queue at `url`. Failed calls are counted in `failures` by reason; `pulse` feels both.
     #[must_use]
     pub fn new(
         url: String,
@@ -72,6 +74,7 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
         state: Arc<State>,
         outlet: Outlet,
         failures: Arc<Tally>,
+        pulse: Arc<Pulse>,
     ) -> Self {
         Self {
             url,
@@ -80,6 +83,7 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
             state,
             outlet,
             failures,
+            pulse,
             rng: fastrand::Rng::new(),
         }
     }
@@ -105,6 +109,7 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
             };
             let Some(error) = batch.failed else {
                 attempt = 0;
+                self.pulse.worked();
                 continue;
             };
             let wait = self.note(&error, attempt);
@@ -147,6 +152,7 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
     /// Counts and tells a failure, and says how long to wait.
     fn note(&mut self, error: &Error, attempt: u32) -> Duration {
         self.failures.add(error.reason(), 1);
+        self.pulse.failed(error);
         match error.action() {
             Action::RetryLater => {
                 log::warn!(queue:% = self.url; "a call failed and is repeated: {error}");

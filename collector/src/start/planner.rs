@@ -1,5 +1,6 @@
 //! Keeps alarms and the dashboard as they should be, or says what it would do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_aws::AlarmsApi;
@@ -11,6 +12,7 @@ use super::Parts;
 use crate::RunOptions;
 use crate::calls::Calls;
 use crate::config::{Config, PlanConfig, account_of};
+use crate::health::Pulse;
 use crate::incident::Incident;
 use crate::plan::{Desired, Keeper, PlanError, desired};
 use crate::state::{StateError, Tx};
@@ -27,6 +29,7 @@ struct Planner<A> {
     config: PlanConfig,
     inventory: Inventory,
     parts: Parts,
+    pulse: Arc<Pulse>,
     /// The plan that was shown last, so that the log says it once.
     shown: String,
 }
@@ -44,6 +47,7 @@ pub(super) fn start<C: Calls>(
         config: config.plan.clone(),
         inventory: inventory(config, calls.region()),
         parts: parts.clone(),
+        pulse: parts.pulse("plan", "CloudWatch"),
         shown: String::new(),
     };
     let interval = config.plan.interval;
@@ -104,8 +108,12 @@ impl<A: AlarmsApi> Planner<A> {
                 biased;
                 // A change under way is either made or not; the next run compares again.
                 () = stop.requested() => return,
-                done = self.step() => if let Err(error) = done {
-                    log::error!("alarms and dashboard could not be kept, and are tried again: {error}");
+                done = self.step() => match done {
+                    Ok(()) => self.pulse.worked(),
+                    Err(error) => {
+                        self.pulse.failed(&error);
+                        log::error!("alarms and dashboard could not be kept, and are tried again: {error}");
+                    }
                 }
             }
         }

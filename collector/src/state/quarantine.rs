@@ -29,6 +29,19 @@ pub struct Quarantined {
 }
 
 impl Tx<'_> {
+    /// How many entries are kept aside.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn kept_aside(&self) -> Result<u64, StateError> {
+        self.0
+            .query_row("SELECT count(*) FROM quarantine", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(|count| u64::try_from(count).unwrap_or(0))
+            .doing("count what was kept aside")
+    }
+
     /// Keeps a problem aside, with at most [`crate::source::json::SAMPLE_BYTES_MAX`] bytes of what
     /// was found and without what looks like a secret. The same one met again only moves its time.
     ///

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use plimsoll_core::config::Section;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::Service;
@@ -27,6 +28,25 @@ pub enum ControlSocket {
 }
 
 impl ControlSocket {
+    /// Takes the key `control_socket`: a path that fits into an address of a Unix socket, or `off`.
+    pub fn take(section: &mut Section<'_>) -> Self {
+        let Some(path) = section.take_name("control_socket") else {
+            return Self::Usual;
+        };
+        if path.value == "off" {
+            return Self::Off;
+        }
+        let length = path.value.len();
+        if !path.value.starts_with('/') {
+            let found = format!("found \"{}\"", path.value);
+            section.reject(&path, &found, "expected an absolute path, or \"off\"");
+        } else if length > SOCKET_PATH_MAX {
+            let expected = format!("expected at most {SOCKET_PATH_MAX}, the kernel's limit");
+            section.reject(&path, &format!("found {length} bytes"), &expected);
+        }
+        Self::At(path.value.into())
+    }
+
     /// Where `service` opens it. `runtime` is what systemd says of `RuntimeDirectory=`.
     /// Source: systemd.exec(5), `RUNTIME_DIRECTORY`: paths separated by colons.
     #[must_use]

@@ -10,6 +10,7 @@ use plimsoll_core::counter::{Counter, Tally};
 use tokio::sync::mpsc;
 
 use super::notification;
+use crate::health::Pulse;
 use crate::state::{State, StateError, Tx, Waiting};
 
 /// The longest wait between two tries of one notification. An incident is no less urgent because
@@ -43,12 +44,13 @@ pub struct Notifier<N> {
     clock: Arc<dyn Clock>,
     sent: Arc<Counter>,
     failures: Arc<Tally>,
+    pulse: Arc<Pulse>,
     rng: fastrand::Rng,
 }
 
 impl<N: NotifyApi> Notifier<N> {
     /// A notifier over `state`. Accepted notifications are counted in `sent`, failed calls in
-    /// `failures` by reason.
+    /// `failures` by reason; `pulse` feels both.
     #[must_use]
     pub fn new(
         api: N,
@@ -56,6 +58,7 @@ impl<N: NotifyApi> Notifier<N> {
         clock: Arc<dyn Clock>,
         sent: Arc<Counter>,
         failures: Arc<Tally>,
+        pulse: Arc<Pulse>,
     ) -> Self {
         Self {
             api,
@@ -63,6 +66,7 @@ impl<N: NotifyApi> Notifier<N> {
             clock,
             sent,
             failures,
+            pulse,
             rng: fastrand::Rng::new(),
         }
     }
@@ -132,11 +136,13 @@ impl<N: NotifyApi> Notifier<N> {
         let now = self.clock.now();
         let Err(error) = published else {
             done.sent += 1;
+            self.pulse.worked();
             self.sent.add(1);
             log::info!(incident:% = letter.incident, severity:% = letter.severity; "a notification was sent");
             return self.state.run(move |tx| tx.letter_sent(number, now)).await;
         };
         self.failures.add(error.reason(), 1);
+        self.pulse.failed(&error);
         let Some(wait) = self.wait(&error, attempts) else {
             done.refused += 1;
             log::error!(incident:% = letter.incident; "a notification was refused for good: {error}");

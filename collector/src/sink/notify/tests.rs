@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::finding::{Entity, Evidence, Finding, Kind, SourceKind};
+use crate::health::Pulse;
 use crate::incident::correlate;
 use crate::state::State;
 use plimsoll_aws::NotifyApi as _;
@@ -293,6 +294,7 @@ impl Scene {
             clock,
             Arc::clone(&self.sent),
             failures,
+            Pulse::new("notifications", TOPIC, Arc::new(ManualClock::at(NOW))),
         )
     }
 }

@@ -42,8 +42,11 @@ impl Place {
             Arc::clone(&self.clock) as Arc<dyn Clock>,
             Arc::clone(&self.state),
             outlet,
-            Arc::default(),
-            Arc::default(),
+            Counted {
+                requests: Arc::default(),
+                failures: Arc::default(),
+                pulse: Pulse::new("cost", "", Arc::clone(&self.clock) as Arc<dyn Clock>),
+            },
         );
         let running = tokio::spawn(source.run(shutdown));
         let mut left = length;

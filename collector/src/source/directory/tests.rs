@@ -8,6 +8,10 @@ use plimsoll_core::clock::ManualClock;
 use plimsoll_core::shutdown;
 use std::io::Write as _;
 
+fn pulse() -> Arc<Pulse> {
+    Pulse::new("cloudtrail", "directory", Arc::new(ManualClock::at(NOON)))
+}
+
 struct Place {
     folder: tempfile::TempDir,
     state: Arc<State>,
@@ -33,7 +37,7 @@ impl Place {
     fn source(&self, outlet: Outlet) -> DirectorySource {
         let root = self.folder.path().to_owned();
         let (every, state) = (Duration::from_secs(5), Arc::clone(&self.state));
-        DirectorySource::new(root, Format::CloudTrail, every, state, outlet)
+        DirectorySource::new(root, Format::CloudTrail, every, state, outlet, pulse())
     }
 
     /// One pass of a collector that was just started.
@@ -139,7 +143,7 @@ async fn a_new_file_is_noticed_and_a_missing_directory_told_once() {
     let (outlet, told) = storing(&place.state, &place.clock);
     let (trigger, shutdown) = shutdown::channel();
     let (every, state) = (Duration::from_secs(5), Arc::clone(&place.state));
-    let source = DirectorySource::new(root, Format::CloudTrail, every, state, outlet);
+    let source = DirectorySource::new(root, Format::CloudTrail, every, state, outlet, pulse());
     let running = tokio::spawn(source.run(shutdown));
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(told.rejected(), ["unreadable"]);
@@ -158,7 +162,7 @@ async fn a_hint_brings_a_file_in_long_before_the_next_look() {
     let (trigger, shutdown) = shutdown::channel();
     let (root, state) = (place.folder.path().to_owned(), Arc::clone(&place.state));
     let hour = Duration::from_hours(1);
-    let source = DirectorySource::new(root, Format::CloudTrail, hour, state, outlet);
+    let source = DirectorySource::new(root, Format::CloudTrail, hour, state, outlet, pulse());
     let running = tokio::spawn(source.run(shutdown));
     let count = async |wanted| {
         while told.findings() < wanted {

@@ -26,6 +26,7 @@ fn source(aws: &Aws, state: &Arc<State>, outlet: Outlet) -> QueueSource<FakeQueu
         Arc::clone(state),
         outlet,
         Arc::clone(&aws.failures),
+        Pulse::new("cloudtrail", "url", Arc::new(ManualClock::at(NOON))),
     )
 }
 
