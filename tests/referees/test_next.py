@@ -1,13 +1,14 @@
 """A candidate on probation, on a booted Debian: promoted when it is well, and back to what was there in every other case."""
 
+import contextlib
 import re
 import shutil
 
 import pytest
 
 from conftest import ROOT, wait_until
-from debian import NEWER, OLDER, configured, debian, debs, machine, needs_root, run, tried  # noqa: F401
-from test_service import between_processes, drop_in, line, writing
+from debian import NEWER, OLDER, URL, configured, debian, debs, machine, needs_root, run  # noqa: F401
+from test_service import drop_in, line, writing
 
 pytestmark = needs_root
 CONFIGURATION = "/etc/plimsoll/agent.toml"
@@ -135,3 +136,124 @@ def test_a_candidate_that_does_not_live_gives_its_place_back(on_older, candidate
     assert "the candidate fell back" in told(machine)
     again = attempt(machine, "--package", package)
     assert again.returncode == 1 and "has fallen back before" in again.stdout
+
+
+@contextlib.contextmanager
+def on_probation(machine, *arguments):
+    """A trial that nobody waits for, from the moment at which its candidate runs."""
+    machine.run("plimsoll-agent-next", "try", "--for", "600", "--detach", *arguments)
+    wait_until(lambda: machine.is_active("plimsoll-agent-next"), 20, "the candidate")
+    yield
+    wait_until(lambda: status(machine).returncode != 3, 60, "the end of the trial")
+
+
+def test_a_configuration_that_delivers_nothing_is_not_well_and_the_one_before_delivers(on_older):
+    machine = on_older
+    machine.write("/opt/mute.toml", configured().replace(URL, "http://127.0.0.1:9"))
+    with writing(machine) as written:
+        done = attempt(machine, "--config", "/opt/mute.toml", seconds=40)
+        assert done.returncode == 1 and "says that it is not well: calls for /app/one keep failing" in done.stdout, done.stdout
+    assert_stable(machine, written)
+
+
+def test_what_cannot_be_tried_is_refused_and_changes_nothing(on_older, debs, tmp_path):
+    machine = on_older
+    process = machine.show("MainPID")
+    machine.write("/opt/bad.toml", configured('flush = "soon"\n'))
+    machine.write("/opt/broken.deb", "no package")
+    package = machine.bring(debs["agent", NEWER])
+    run("dpkg-deb", "-R", debs["agent", NEWER], tmp_path / "tree")
+    control = tmp_path / "tree/DEBIAN/control"
+    native = control.read_text()
+    control.write_text(native.replace("Architecture: amd64", "Architecture: arm64"))
+    run("dpkg-deb", "-Znone", "-b", tmp_path / "tree", machine.root / "opt/other.deb")
+    # It says that it is for this machine.
+    control.write_text(native)
+    (tmp_path / "tree/usr/bin/plimsoll-agent").write_bytes(b"\x7fELF" + bytes(60))
+    run("dpkg-deb", "-Znone", "-b", tmp_path / "tree", machine.root / "opt/lie.deb")
+    collector = machine.bring(debs["collector", NEWER])
+    for arguments, why in [
+        (("--config", "/opt/bad.toml"), "flush"),
+        (("--config", "/opt/none.toml"), "/opt/none.toml cannot be read"),
+        (("--package", "/opt/broken.deb"), "is broken, or no package of plimsoll-agent"),
+        (("--package", collector), "is broken, or no package of plimsoll-agent"),
+        (("--package", "/opt/other.deb"), "is for arm64, and this is amd64"),
+        (("--package", "/opt/lie.deb"), "does not run here"),
+        ((), "expected --package FILE"),
+    ]:
+        done = attempt(machine, *arguments)
+        assert done.returncode == 2 and why in done.stdout, (arguments, done.stdout)
+    filler = machine.root / "filler"
+    with open(filler, "wb") as full, contextlib.suppress(OSError):
+        while True:
+            full.write(bytes(1 << 20))
+    done = attempt(machine, "--package", package)
+    assert done.returncode == 2 and "disk is full" in done.stdout, done.stdout
+    filler.unlink()
+    assert machine.show("MainPID") == process and machine.is_active()
+    assert not (machine.root / "var/lib/plimsoll-agent-next/trial").exists()
+    machine.run("systemctl", "stop", "plimsoll-agent")
+    done = attempt(machine, "--package", package)
+    assert done.returncode == 2 and "systemctl start plimsoll-agent" in done.stdout
+
+
+def test_a_promoted_version_that_does_not_come_up_is_replaced_by_the_one_before(on_older, candidates):
+    machine = on_older
+    machine.write("/opt/better.toml", configured('[metrics]\ninterval = "30s"\n'))
+    with writing(machine) as written:
+        done = attempt(machine, "--package", machine.bring(candidates["fails later"]), "--config", "/opt/better.toml", seconds=1)
+        assert done.returncode == 1 and "after its promotion" in done.stdout, done.stdout
+    assert "install the package before" in done.stdout, "the database of packages names the other"
+    assert (machine.root / CONFIGURATION.lstrip("/")).read_text() == configured()
+    assert (machine.root / REAL.lstrip("/")).read_bytes() == (machine.root / "opt/real").read_bytes()
+    assert machine.is_active()
+    assert_delivered(machine, written)
+
+
+@pytest.mark.parametrize("state, word, version", [("probation", "fell-back", OLDER), ("promoting", "promoted", NEWER)])
+def test_a_boot_starts_what_is_installed_and_ends_the_trial(on_older, debs, state, word, version):
+    machine = on_older
+    with on_probation(machine, "--package", machine.bring(debs["agent", NEWER])):
+        # What a loss of power leaves.
+        machine.run("systemctl", "stop", "plimsoll-agent-probation", "plimsoll-agent-next")
+        machine.run("rm", "/run/systemd/system/plimsoll-agent-next.service")
+        machine.run("systemctl", "daemon-reload")
+        trial = machine.root / "var/lib/plimsoll-agent-next/trial"
+        trial.write_text(re.sub("(?m)^state=.*$", f"state={state}", re.sub("(?m)^boot=.*$", "boot=before", trial.read_text())))
+        # What a boot does.
+        machine.run("systemctl", "start", "multi-user.target", "plimsoll-agent")
+    assert word in status(machine).stdout and machine.version() == version and machine.is_active()
+    line(machine, "second")
+    machine.wait_for_event("/app", "second")
+    assert machine.events("/app") == ["first", "second"]
+
+
+def test_a_watcher_that_is_killed_goes_on_and_a_removal_ends_the_trial(on_older, debs):
+    machine = on_older
+    with on_probation(machine, "--package", machine.bring(debs["agent", NEWER])):
+        killed = machine.show("MainPID", "plimsoll-agent-probation")
+        machine.run("kill", "-KILL", killed)
+        wait_until(lambda: machine.show("MainPID", "plimsoll-agent-probation") not in (killed, "0"), 20, "the next watcher")
+        assert machine.is_active("plimsoll-agent-next"), "the candidate runs on"
+        machine.run("dpkg", "--remove", "plimsoll-agent")
+        assert not machine.is_active("plimsoll-agent-next") and not machine.is_active("plimsoll-agent-probation")
+        assert not (machine.root / "var/lib/plimsoll-agent-next").exists()
+        assert machine.tried("test", "-e", "/run/systemd/system/plimsoll-agent-next.service").returncode == 1
+
+
+def test_a_fleet_tries_what_it_has_fetched(on_older, debs):
+    machine = on_older
+    package = machine.bring(debs["agent", NEWER])
+    shutil.copy(ROOT / "packaging/fleet/plimsoll-fleet", machine.root / "usr/local/sbin")
+    (checksum, _) = machine.run("sha256sum", package).split()
+
+    def fleet():
+        return machine.tried("env", "PLIMSOLL_PROBATION_SECONDS=2", "plimsoll-fleet", "try", f"file://{package}", checksum)
+
+    done = fleet()
+    assert done.returncode == 0 and "the candidate was promoted" in done.stdout, done.stdout
+    assert machine.version() == NEWER and machine.is_active()
+    process = machine.show("MainPID")
+    done = fleet()
+    assert done.returncode == 0 and "in place already" in done.stdout, done.stdout
+    assert machine.show("MainPID") == process
