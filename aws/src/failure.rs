@@ -13,17 +13,8 @@ use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-use crate::Error;
 use crate::words::{chain, clean};
-
-/// A call and the IAM action that allows it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    /// The operation.
-    pub(crate) name: &'static str,
-    /// The IAM action.
-    pub(crate) action: &'static str,
-}
+use crate::{Call, Error};
 
 /// No service asks for more; a wrong header must not stop the agent for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
@@ -152,9 +143,6 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
     ),
 ];
 
-/// Cost Explorer says "too many calls" with the code that other services use for quotas.
-const LIMIT_MEANS_THROTTLED: &str = "GetCostAndUsage";
-
 /// Turns a failed call of the SDK into what the caller can do.
 pub(crate) fn failure<E>(call: Call, error: &SdkError<E, HttpResponse>) -> Error
 where
@@ -191,7 +179,7 @@ struct Answer<'a> {
 
 /// Decides by code, then by status.
 fn answered(call: Call, answer: &Answer<'_>) -> Error {
-    let (name, status) = (call.name, answer.status);
+    let (name, status) = (call.name(), answer.status);
     let code = match answer.code {
         Some(code) => clean(code),
         None => format!("HTTP {status}"),
@@ -219,7 +207,7 @@ fn answered(call: Call, answer: &Answer<'_>) -> Error {
         Meaning::Refused => Error::Unreachable { call: name, why },
         Meaning::Denied => Error::Denied {
             call: name,
-            action: call.action,
+            action: call.action(),
             why,
         },
         Meaning::NotFound => Error::NotFound { call: name, why },
@@ -234,7 +222,8 @@ fn answered(call: Call, answer: &Answer<'_>) -> Error {
 fn meaning(call: Call, answer: &Answer<'_>) -> Meaning {
     if let Some(code) = answer.code {
         let code = bare(code);
-        if code == "limitexceeded" && call.name == LIMIT_MEANS_THROTTLED {
+        // Cost Explorer says "too many calls" with the code that other services use for quotas.
+        if code == "limitexceeded" && call == Call::GetCostAndUsage {
             return Meaning::Throttled;
         }
         let listed = MEANINGS
@@ -277,7 +266,7 @@ fn unanswered<E>(call: Call, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: StdError + 'static,
 {
-    let name = call.name;
+    let name = call.name();
     if let Some(error) = find::<CredentialsError>(error) {
         return without_credentials(call, error);
     }
@@ -324,7 +313,7 @@ fn without_credentials(call: Call, error: &CredentialsError) -> Error {
         return match answered(call, &answer) {
             Error::Throttled { .. } | Error::Unavailable { .. } | Error::Unreachable { .. } => {
                 Error::Unreachable {
-                    call: call.name,
+                    call: call.name(),
                     why,
                 }
             }
@@ -335,21 +324,21 @@ fn without_credentials(call: Call, error: &CredentialsError) -> Error {
         || matches!(error, CredentialsError::ProviderTimedOut(_));
     if network {
         return Error::Unreachable {
-            call: call.name,
+            call: call.name(),
             why,
         };
     }
     Error::Denied {
-        call: call.name,
-        action: call.action,
+        call: call.name(),
+        action: call.action(),
         why,
     }
 }
 
 fn denied_role(call: Call, why: String) -> Error {
     Error::Denied {
-        call: call.name,
-        action: "sts:AssumeRole",
+        call: call.name(),
+        action: Call::AssumeRole.action(),
         why,
     }
 }

@@ -6,6 +6,7 @@
 //! no SDK type does. Fakes and a fault wrapper stand behind the feature `test-util`.
 
 mod api;
+mod call;
 mod clients;
 mod error;
 #[cfg(any(feature = "logs", feature = "metrics"))]
@@ -16,6 +17,7 @@ pub mod limits;
 #[cfg(test)]
 #[cfg(all(feature = "logs", feature = "collector"))]
 mod loopback;
+pub mod policy;
 mod region;
 mod settings;
 mod settings_config;
@@ -24,6 +26,7 @@ pub mod testing;
 mod words;
 
 pub use api::*;
+pub use call::{Call, Program, beside};
 pub use clients::*;
 pub use error::{Action, Error};
 pub use region::check_region;

@@ -251,6 +251,7 @@ mod tests {
     use super::*;
     use crate::config::Persistence;
     use crate::deadletter::{DeadLetter, DeadLetters};
+    use plimsoll_aws::Call;
     use plimsoll_aws::testing::{FakeLogs, denied, rejected, throttled};
 
     const PUT: &str = "PutLogEvents";
@@ -332,7 +333,7 @@ mod tests {
         keep(directory.path(), "b", 2);
         let fake = FakeLogs::default();
         fake.answer_by_itself();
-        fake.answer(Err(denied(PUT, "logs:PutLogEvents")));
+        fake.answer(Err(denied(Call::PutLogEvents)));
         let sender = sender(&fake, Some(UnixMillis(5_000_000)));
         let all = Selection::default();
         let done = sender.retry(directory.path(), &all).await.unwrap();

@@ -7,26 +7,9 @@ use aws_sdk_cloudwatch::types::{
 };
 
 use super::CloudWatch;
-use crate::failure::{Call, failure};
+use crate::failure::failure;
 use crate::words::clean;
-use crate::{Alarm, AlarmState, AlarmsApi, Error, StoredAlarm};
-
-const PUT_METRIC_ALARM: Call = Call {
-    name: "PutMetricAlarm",
-    action: "cloudwatch:PutMetricAlarm",
-};
-const DESCRIBE_ALARMS: Call = Call {
-    name: "DescribeAlarms",
-    action: "cloudwatch:DescribeAlarms",
-};
-const PUT_DASHBOARD: Call = Call {
-    name: "PutDashboard",
-    action: "cloudwatch:PutDashboard",
-};
-const GET_DASHBOARD: Call = Call {
-    name: "GetDashboard",
-    action: "cloudwatch:GetDashboard",
-};
+use crate::{Alarm, AlarmState, AlarmsApi, Call, Error, StoredAlarm};
 
 impl AlarmsApi for CloudWatch {
     async fn put_alarm(&self, alarm: &Alarm) -> Result<(), Error> {
@@ -58,7 +41,7 @@ impl AlarmsApi for CloudWatch {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(PUT_METRIC_ALARM, &error))
+            .map_err(|error| failure(Call::PutMetricAlarm, &error))
     }
 
     async fn describe_alarms(&self, prefix: &str) -> Result<Vec<StoredAlarm>, Error> {
@@ -71,7 +54,7 @@ impl AlarmsApi for CloudWatch {
             .send();
         let mut alarms = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failure(DESCRIBE_ALARMS, &error))?;
+            let page = page.map_err(|error| failure(Call::DescribeAlarms, &error))?;
             alarms.extend(page.metric_alarms().iter().map(stored));
         }
         Ok(alarms)
@@ -94,7 +77,7 @@ impl AlarmsApi for CloudWatch {
                     }
                     _ => Vec::new(),
                 };
-                Err(with_messages(failure(PUT_DASHBOARD, &error), &found))
+                Err(with_messages(failure(Call::PutDashboard, &error), &found))
             }
         }
     }
@@ -103,7 +86,7 @@ impl AlarmsApi for CloudWatch {
         let found = self.calm.get_dashboard().dashboard_name(name).send().await;
         match found {
             Ok(output) => Ok(output.dashboard_body().map(ToOwned::to_owned)),
-            Err(error) => match failure(GET_DASHBOARD, &error) {
+            Err(error) => match failure(Call::GetDashboard, &error) {
                 Error::NotFound { .. } => Ok(None),
                 other => Err(other),
             },

@@ -11,13 +11,9 @@ use aws_sdk_costexplorer::types::{
     GroupDefinitionType, ResultByTime,
 };
 
-use crate::failure::{Call, failure};
-use crate::{CostApi, CostPage, CostQuery, DailyCost, Error};
+use crate::failure::failure;
+use crate::{Call, CostApi, CostPage, CostQuery, DailyCost, Error};
 
-const GET_COST_AND_USAGE: Call = Call {
-    name: "GetCostAndUsage",
-    action: "ce:GetCostAndUsage",
-};
 /// What is asked for, as the request and the answer spell it.
 const METRIC: &str = "UnblendedCost";
 /// Records of usage, whatever pays for it. Fees, credits, refunds and taxes come on days of their
@@ -75,7 +71,7 @@ impl CostApi for CostExplorer {
             .set_next_page_token(query.next_page.clone())
             .send()
             .await
-            .map_err(|error| failure(GET_COST_AND_USAGE, &error))?;
+            .map_err(|error| failure(Call::GetCostAndUsage, &error))?;
         let mut rows = Vec::new();
         for day in output.results_by_time() {
             for group in day.groups() {
@@ -116,14 +112,14 @@ fn row(day: &ResultByTime, group: &Group) -> Result<DailyCost, Error> {
 
 fn broken(why: &str) -> Error {
     Error::Unavailable {
-        call: GET_COST_AND_USAGE.name,
+        call: Call::GetCostAndUsage.name(),
         why: why.to_owned(),
     }
 }
 
 fn refuse(code: &str, why: String) -> Error {
     Error::Rejected {
-        call: GET_COST_AND_USAGE.name,
+        call: Call::GetCostAndUsage.name(),
         code: code.to_owned(),
         why,
     }

@@ -8,8 +8,8 @@ use aws_credential_types::provider::ProvideCredentials;
 use plimsoll_core::clock::UnixMillis;
 
 use super::Clients;
-use crate::Error;
 use crate::words::{chain, clean};
+use crate::{Call, Error};
 
 /// Credentials that were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Clients {
     pub async fn credentials(&self) -> Result<FoundCredentials, Error> {
         let denied = |why: String| Error::Denied {
             call: "GetCredentials",
-            action: "sts:AssumeRole",
+            action: Call::AssumeRole.action(),
             why: clean(&format!("no credentials: {why}")),
         };
         let provider = self.config.credentials_provider();

@@ -18,25 +18,9 @@ use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-use crate::failure::{Call, failure};
-use crate::{Error, LogBatch, LogGroup, LogsApi, Refused};
+use crate::failure::failure;
+use crate::{Call, Error, LogBatch, LogGroup, LogsApi, Refused};
 
-const PUT_LOG_EVENTS: Call = Call {
-    name: "PutLogEvents",
-    action: "logs:PutLogEvents",
-};
-const CREATE_LOG_GROUP: Call = Call {
-    name: "CreateLogGroup",
-    action: "logs:CreateLogGroup",
-};
-const CREATE_LOG_STREAM: Call = Call {
-    name: "CreateLogStream",
-    action: "logs:CreateLogStream",
-};
-const PUT_RETENTION_POLICY: Call = Call {
-    name: "PutRetentionPolicy",
-    action: "logs:PutRetentionPolicy",
-};
 /// The code with which group and stream say that they are there already.
 const ALREADY_EXISTS: &str = "ResourceAlreadyExistsException";
 /// The code with which a batch was taken the first time, before CloudWatch Logs gave up tokens.
@@ -77,7 +61,7 @@ impl CloudWatchLogs {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(PUT_RETENTION_POLICY, &error))
+            .map_err(|error| failure(Call::PutRetentionPolicy, &error))
     }
 }
 
@@ -100,7 +84,7 @@ impl LogsApi for CloudWatchLogs {
             .mutate_request(move |request| replace_body(request, &body))
             .send()
             .await
-            .map_err(|error| failure(PUT_LOG_EVENTS, &error));
+            .map_err(|error| failure(Call::PutLogEvents, &error));
         match output {
             Ok(output) => Ok(refused(&output)),
             Err(Error::Rejected { code, .. }) if code == ALREADY_ACCEPTED => Ok(Refused::default()),
@@ -122,7 +106,7 @@ impl LogsApi for CloudWatchLogs {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(CREATE_LOG_GROUP, &error))
+            .map_err(|error| failure(Call::CreateLogGroup, &error))
             .or_else(unless_it_exists)?;
         match group.retention_days {
             Some(days) => self.put_retention(&group.name, days).await,
@@ -138,7 +122,7 @@ impl LogsApi for CloudWatchLogs {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(CREATE_LOG_STREAM, &error))
+            .map_err(|error| failure(Call::CreateLogStream, &error))
             .or_else(unless_it_exists)
     }
 }

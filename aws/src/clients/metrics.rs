@@ -21,13 +21,8 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use crate::failure::{Call, failure};
-use crate::{Datum, DatumValue, Error, MetricsApi};
-
-const PUT_METRIC_DATA: Call = Call {
-    name: "PutMetricData",
-    action: "cloudwatch:PutMetricData",
-};
+use crate::failure::failure;
+use crate::{Call, Datum, DatumValue, Error, MetricsApi};
 
 /// CloudWatch.
 #[derive(Clone)]
@@ -94,7 +89,7 @@ impl MetricsApi for CloudWatch {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(PUT_METRIC_DATA, &error))
+            .map_err(|error| failure(Call::PutMetricData, &error))
     }
 }
 

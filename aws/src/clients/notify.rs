@@ -8,13 +8,9 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::failure::{Call, failure};
-use crate::{Error, Notification, NotifyApi, limits};
+use crate::failure::failure;
+use crate::{Call, Error, Notification, NotifyApi, limits};
 
-const PUBLISH: Call = Call {
-    name: "Publish",
-    action: "sns:Publish",
-};
 /// The text that every message must have.
 const DEFAULT: &str = "default";
 
@@ -81,7 +77,7 @@ impl NotifyApi for Sns {
         let output = publish
             .send()
             .await
-            .map_err(|error| failure(PUBLISH, &error))?;
+            .map_err(|error| failure(Call::Publish, &error))?;
         Ok(output.message_id().unwrap_or_default().to_owned())
     }
 }
@@ -119,7 +115,7 @@ fn subject(subject: &str) -> Option<String> {
 
 fn refuse(code: &str, why: String) -> Error {
     Error::Rejected {
-        call: PUBLISH.name,
+        call: Call::Publish.name(),
         code: code.to_owned(),
         why,
     }

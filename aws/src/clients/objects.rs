@@ -8,15 +8,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use bytes::{Bytes, BytesMut};
 
-use crate::failure::{Call, failure};
+use crate::failure::failure;
 use crate::limits::objects::OBJECT_BYTES_MAX;
 use crate::words::{chain, clean};
-use crate::{Error, ObjectsApi};
+use crate::{Call, Error, ObjectsApi};
 
-const GET_OBJECT: Call = Call {
-    name: "GetObject",
-    action: "s3:GetObject",
-};
 /// AWS's own variable for another endpoint of S3.
 const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_S3";
 
@@ -58,7 +54,7 @@ impl ObjectsApi for S3 {
             .key(key)
             .send()
             .await
-            .map_err(|error| failure(GET_OBJECT, &error))?;
+            .map_err(|error| failure(Call::GetObject, &error))?;
         let announced = output
             .content_length()
             .and_then(|length| usize::try_from(length).ok())
@@ -70,7 +66,7 @@ impl ObjectsApi for S3 {
         let mut body = output.body;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| Error::Unavailable {
-                call: GET_OBJECT.name,
+                call: Call::GetObject.name(),
                 why: clean(&chain(&error)),
             })?;
             if object.len() + chunk.len() > OBJECT_BYTES_MAX {
@@ -84,7 +80,7 @@ impl ObjectsApi for S3 {
 
 fn too_large() -> Error {
     Error::Rejected {
-        call: GET_OBJECT.name,
+        call: Call::GetObject.name(),
         code: "ObjectTooLarge".to_owned(),
         why: format!("the object is larger than {OBJECT_BYTES_MAX} bytes"),
     }

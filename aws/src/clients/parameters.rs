@@ -17,14 +17,10 @@ use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
 use super::borrowed::Borrower;
-use crate::failure::{Call, failure};
+use crate::failure::failure;
 use crate::words::clean;
-use crate::{Error, ParametersApi};
+use crate::{Call, Error, ParametersApi};
 
-const GET_PARAMETER: Call = Call {
-    name: "GetParameter",
-    action: "ssm:GetParameter",
-};
 /// The operation on the wire. Source: SSM API reference, `GetParameter`.
 const TARGET: &str = "AmazonSSM.GetParameter";
 const SSM: Borrower = Borrower {
@@ -66,7 +62,7 @@ impl ParametersApi for ParameterStore {
             .interceptor(answer.clone())
             .send()
             .await
-            .map_err(|error| failure(GET_PARAMETER, &error))?;
+            .map_err(|error| failure(Call::GetParameter, &error))?;
         answer.value()
     }
 }
@@ -126,7 +122,7 @@ impl Answer {
             Ok(output) => Ok(output.parameter.value),
             // The text of the error shows no value.
             Err(error) => Err(Error::Unavailable {
-                call: GET_PARAMETER.name,
+                call: Call::GetParameter.name(),
                 why: clean(&format!(
                     "the answer cannot be read at column {}",
                     error.column()

@@ -22,9 +22,9 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::borrowed::Borrower;
 use super::xml::{Element, Unreadable};
-use crate::Error;
-use crate::failure::{Call, failure};
+use crate::failure::failure;
 use crate::words::clean;
+use crate::{Call, Error};
 
 /// Source: the query protocols of AWS's service models, `awsQuery` and `ec2Query`.
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -62,7 +62,7 @@ impl Query {
         parameters: &[(&str, &str)],
     ) -> Result<Element, Error> {
         let mut body = String::new();
-        let head = [("Action", call.name), ("Version", self.version)];
+        let head = [("Action", call.name()), ("Version", self.version)];
         for (name, value) in head.iter().chain(parameters) {
             append(&mut body, name, value);
         }
@@ -160,12 +160,12 @@ impl Answer {
     fn root(self, call: Call) -> Result<Element, Error> {
         let root = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let why = match root.unwrap_or(Err(Unreadable("there was none"))) {
-            Ok(root) if root.name.strip_suffix("Response") == Some(call.name) => return Ok(root),
+            Ok(root) if root.name.strip_suffix("Response") == Some(call.name()) => return Ok(root),
             Ok(_) => "it is that of another call",
             Err(Unreadable(why)) => why,
         };
         Err(Error::Unavailable {
-            call: call.name,
+            call: call.name(),
             why: clean(&format!("the answer cannot be read: {why}")),
         })
     }

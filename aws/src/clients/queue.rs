@@ -8,18 +8,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 
-use crate::failure::{Call, failure};
+use crate::failure::failure;
 use crate::limits::queue::{RECEIVE_MAX, WAIT_MAX};
-use crate::{Error, QueueApi, QueueMessage};
+use crate::{Call, Error, QueueApi, QueueMessage};
 
-const RECEIVE_MESSAGE: Call = Call {
-    name: "ReceiveMessage",
-    action: "sqs:ReceiveMessage",
-};
-const DELETE_MESSAGE: Call = Call {
-    name: "DeleteMessage",
-    action: "sqs:DeleteMessage",
-};
 /// What an answer may take on top of the wait that was asked for.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -81,7 +73,7 @@ impl QueueApi for Sqs {
             .config_override(Builder::default().timeout_config(patience))
             .send()
             .await
-            .map_err(|error| failure(RECEIVE_MESSAGE, &error))?;
+            .map_err(|error| failure(Call::ReceiveMessage, &error))?;
         let messages = output.messages().iter().map(|message| QueueMessage {
             id: message.message_id().unwrap_or_default().to_owned(),
             receipt: message.receipt_handle().unwrap_or_default().to_owned(),
@@ -98,6 +90,6 @@ impl QueueApi for Sqs {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failure(DELETE_MESSAGE, &error))
+            .map_err(|error| failure(Call::DeleteMessage, &error))
     }
 }

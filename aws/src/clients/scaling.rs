@@ -8,22 +8,9 @@ use aws_config::SdkConfig;
 use super::borrowed::Borrower;
 use super::query::Query;
 use super::xml::Element;
-use crate::failure::Call;
 use crate::imds::GROUP_TAG;
-use crate::{Error, Lifecycle, LifecycleAction, LifecycleResult, ScalingApi};
+use crate::{Call, Error, Lifecycle, LifecycleAction, LifecycleResult, ScalingApi};
 
-const COMPLETE: Call = Call {
-    name: "CompleteLifecycleAction",
-    action: "autoscaling:CompleteLifecycleAction",
-};
-const HEARTBEAT: Call = Call {
-    name: "RecordLifecycleActionHeartbeat",
-    action: "autoscaling:RecordLifecycleActionHeartbeat",
-};
-const TAGS: Call = Call {
-    name: "DescribeTags",
-    action: "ec2:DescribeTags",
-};
 const AUTO_SCALING: Borrower = Borrower {
     service: "autoscaling",
     variable: "AWS_ENDPOINT_URL_AUTO_SCALING",
@@ -91,11 +78,13 @@ impl ScalingApi for AutoScaling {
         result: LifecycleResult,
     ) -> Result<Lifecycle, Error> {
         let result = [("LifecycleActionResult", result.as_str())];
-        self.about(COMPLETE, action, &result).await
+        self.about(Call::CompleteLifecycleAction, action, &result)
+            .await
     }
 
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<Lifecycle, Error> {
-        self.about(HEARTBEAT, action, &[]).await
+        self.about(Call::RecordLifecycleActionHeartbeat, action, &[])
+            .await
     }
 
     async fn group_of(&self, instance_id: &str) -> Result<Option<String>, Error> {
@@ -105,14 +94,14 @@ impl ScalingApi for AutoScaling {
             ("Filter.2.Name", "key"),
             ("Filter.2.Value.1", GROUP_TAG),
         ];
-        let root = self.ec2.call(TAGS, &filters).await?;
+        let root = self.ec2.call(Call::DescribeTags, &filters).await?;
         let tags = root.child("tagSet").ok_or_else(|| Error::Unavailable {
-            call: TAGS.name,
+            call: Call::DescribeTags.name(),
             why: "the answer cannot be read: it has no tagSet".to_owned(),
         })?;
         match (group(tags, instance_id), root.text_of("nextToken")) {
             (None, Some(next)) if !next.is_empty() => Err(Error::Unavailable {
-                call: TAGS.name,
+                call: Call::DescribeTags.name(),
                 why: "the answer is on another page".to_owned(),
             }),
             (group, _) => Ok(group),

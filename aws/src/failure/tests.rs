@@ -2,15 +2,6 @@
 
 use super::*;
 
-const PUT: Call = Call {
-    name: "PutLogEvents",
-    action: "logs:PutLogEvents",
-};
-const COST: Call = Call {
-    name: "GetCostAndUsage",
-    action: "ce:GetCostAndUsage",
-};
-
 fn reason(call: Call, status: u16, code: Option<&str>) -> &'static str {
     let answer = Answer {
         status,
@@ -69,10 +60,14 @@ fn a_code_means_the_same_in_every_spelling() {
         (503, "SomethingNew", "unavailable"),
     ];
     for (status, code, expected) in cases {
-        assert_eq!(reason(PUT, status, Some(code)), expected, "{code}");
+        assert_eq!(
+            reason(Call::PutLogEvents, status, Some(code)),
+            expected,
+            "{code}"
+        );
     }
     assert_eq!(
-        reason(COST, 400, Some("LimitExceededException")),
+        reason(Call::GetCostAndUsage, 400, Some("LimitExceededException")),
         "throttled"
     );
 }
@@ -81,7 +76,11 @@ fn a_code_means_the_same_in_every_spelling() {
 /// errors". What makes a batch wait must never be taken for a reason to set it aside.
 #[test]
 fn every_error_of_the_calls_to_cloudwatch_logs_is_decided() {
-    const CREATE: [&str; 3] = ["CreateLogGroup", "CreateLogStream", "PutRetentionPolicy"];
+    const CREATE: [Call; 3] = [
+        Call::CreateLogGroup,
+        Call::CreateLogStream,
+        Call::PutRetentionPolicy,
+    ];
     let common = [
         (400, "AccessDeniedException", "denied"),
         (403, "ExpiredTokenException", "denied"),
@@ -114,21 +113,20 @@ fn every_error_of_the_calls_to_cloudwatch_logs_is_decided() {
         // The same: it is there.
         (400, "ResourceAlreadyExistsException", "rejected"),
     ];
-    let check = |name, cases: &[(u16, &str, &str)]| {
-        let call = Call { name, action: "a" };
+    let check = |call: Call, cases: &[(u16, &str, &str)]| {
         for (status, code, expected) in cases {
             assert_eq!(
                 reason(call, *status, Some(code)),
                 *expected,
-                "{name} {code}"
+                "{call:?} {code}"
             );
         }
     };
-    check("PutLogEvents", &common);
-    check("PutLogEvents", &put);
-    for name in CREATE {
-        check(name, &common);
-        check(name, &create);
+    check(Call::PutLogEvents, &common);
+    check(Call::PutLogEvents, &put);
+    for call in CREATE {
+        check(call, &common);
+        check(call, &create);
     }
 }
 
@@ -150,7 +148,11 @@ fn an_answer_without_a_code_goes_by_its_status() {
         (503, "unavailable"),
     ];
     for (status, expected) in cases {
-        assert_eq!(reason(PUT, status, None), expected, "{status}");
+        assert_eq!(
+            reason(Call::PutLogEvents, status, None),
+            expected,
+            "{status}"
+        );
     }
 }
 
@@ -189,7 +191,7 @@ fn a_time_to_wait_is_honoured_in_all_its_forms() {
         retry_after: wait,
     };
     assert!(
-        matches!(answered(PUT, &answer), Error::Throttled { retry_after, .. } if retry_after == wait)
+        matches!(answered(Call::PutLogEvents, &answer), Error::Throttled { retry_after, .. } if retry_after == wait)
     );
 }
 
@@ -201,7 +203,7 @@ fn what_is_passed_on_holds_no_secret_and_no_line_break() {
         message: "key AKIAIOSFODNN7EXAMPLE\nwith secret_access_key=abc123",
         retry_after: None,
     };
-    let said = answered(PUT, &answer).to_string();
+    let said = answered(Call::PutLogEvents, &answer).to_string();
     assert!(!said.contains("AKIA") && !said.contains("abc123"), "{said}");
     assert!(!said.contains('\n'));
     assert!(said.contains("logs:PutLogEvents"));
@@ -226,7 +228,7 @@ fn a_role_that_may_not_be_assumed_is_told_apart_from_sts_being_down() {
     ];
     for (error, expected) in cases {
         assert_eq!(
-            without_credentials(PUT, &error).reason(),
+            without_credentials(Call::PutLogEvents, &error).reason(),
             expected,
             "{error:?}"
         );

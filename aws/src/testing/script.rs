@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::Error;
+use crate::{Call, Error};
 
 /// Answers that are given once each, in order, before a fake answers by itself. `None` lets one
 /// call through to the fake.
@@ -63,12 +63,12 @@ pub fn unreachable(call: &'static str) -> Error {
     }
 }
 
-/// An [`Error::Denied`] that lacks `action`.
+/// An [`Error::Denied`].
 #[must_use]
-pub fn denied(call: &'static str, action: &'static str) -> Error {
+pub fn denied(call: Call) -> Error {
     Error::Denied {
-        call,
-        action,
+        call: call.name(),
+        action: call.action(),
         why: "not authorized".to_owned(),
     }
 }

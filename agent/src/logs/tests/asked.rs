@@ -1,5 +1,6 @@
 //! The road when it is asked to hand over what it holds.
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::denied;
 
 use super::*;
@@ -79,7 +80,7 @@ async fn what_is_denied_is_waited_for() {
     let fake = Arc::new(FakeLogs::default());
     place.start_patient(&fake).await;
     for _ in 0..40 {
-        fake.answer(Err(denied("PutLogEvents", "logs:PutLogEvents")));
+        fake.answer(Err(denied(Call::PutLogEvents)));
     }
     append(&place.logs().join("a.log"), "one\n");
     append(&place.logs().join("b.log"), "one\n");
@@ -96,7 +97,7 @@ async fn who_gives_up_does_not_keep_the_next_one_from_being_answered() {
     let mut place = Place::new();
     let fake = Arc::new(FakeLogs::default());
     place.start_patient(&fake).await;
-    fake.answer(Err(denied("PutLogEvents", "logs:PutLogEvents")));
+    fake.answer(Err(denied(Call::PutLogEvents)));
     append(&place.logs().join("a.log"), "one\n");
     let gave_up = timeout(Duration::from_secs(1), place.barrier().settled()).await;
     assert!(gave_up.is_err());

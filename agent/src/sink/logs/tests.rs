@@ -6,6 +6,7 @@ mod pressure;
 use super::*;
 use std::path::Path;
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{FakeLogs, denied, rejected, throttled, unavailable};
 use plimsoll_aws::{LogBatch, LogGroup, Refused};
 use plimsoll_core::queue::{Sender, bounded};
@@ -261,7 +262,7 @@ impl LogsApi for Picky {
             self.fake
                 .answer(Err(rejected(PUT, "InvalidParameterException")));
         } else if *batch.stream == *self.denied_stream {
-            self.fake.answer(Err(denied(PUT, "logs:PutLogEvents")));
+            self.fake.answer(Err(denied(Call::PutLogEvents)));
         }
         self.fake.put_log_events(batch).await
     }

@@ -1,5 +1,6 @@
 //! What the sink promises, against a fake CloudWatch on paused time.
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{FakeMetrics, denied, rejected, throttled, unavailable};
 use plimsoll_aws::{Datum, DatumValue, Series};
 use plimsoll_core::catalog::{LOAD_1, namespace};
@@ -126,9 +127,7 @@ async fn the_service_is_given_the_pause_it_asked_for() {
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_the_freshest_go_first_and_the_oldest_were_dropped() {
     let bench = bench(3);
-    bench
-        .api
-        .answer(Err(denied(CALL, "cloudwatch:PutMetricData")));
+    bench.api.answer(Err(denied(Call::PutMetricData)));
     for minute in 0..5 {
         bench
             .input

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{FakeNotify, denied, rejected, unavailable};
 use plimsoll_core::clock::{ManualClock, UnixMillis};
 use plimsoll_core::counter::{Counter, Tally};
@@ -342,7 +343,7 @@ async fn a_passing_fault_and_a_missing_permission_put_it_off_and_a_refusal_ends_
         "its time has not come"
     );
     scene.clock.advance(Duration::from_mins(1));
-    scene.api.answer(Err(denied("Publish", "sns:Publish")));
+    scene.api.answer(Err(denied(Call::Publish)));
     assert_eq!(notifier.pass().await.unwrap().put_off, 1);
     scene.clock.advance(Duration::from_mins(2));
     scene

@@ -2,6 +2,7 @@
 
 use super::super::support::{NOON, Told, breaking, mining, stop, storing};
 use super::*;
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{FakeObjects, FakeQueue, denied, unavailable};
 use plimsoll_core::clock::ManualClock;
 use plimsoll_core::shutdown;
@@ -116,10 +117,7 @@ async fn what_no_later_try_can_read_is_kept_aside_and_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_stays_while_waiting_may_help() {
-    for error in [
-        unavailable("GetObject"),
-        denied("GetObject", "s3:GetObject"),
-    ] {
+    for error in [unavailable("GetObject"), denied(Call::GetObject)] {
         let (aws, state) = (Aws::default(), state());
         aws.objects.put("logs", "x.json", stop("a").to_string());
         aws.objects.answer(Err(error.clone()));
@@ -137,7 +135,7 @@ async fn a_message_stays_while_waiting_may_help() {
 async fn an_object_that_may_not_be_read_does_not_hold_up_the_others() {
     let (aws, state) = (Aws::default(), state());
     aws.objects.put("logs", "x.json", stop("a").to_string());
-    aws.objects.answer(Err(denied("GetObject", "s3:GetObject")));
+    aws.objects.answer(Err(denied(Call::GetObject)));
     aws.queue.send(&object_created("x.json"));
     for id in 0..30 {
         let event = event("AWS API Call via CloudTrail", &stop(&id.to_string()));

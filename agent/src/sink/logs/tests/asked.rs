@@ -59,11 +59,7 @@ async fn answered_after(road: &Road) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_after_failures_is_sent_at_once_when_somebody_asks() {
-    for error in [
-        throttled(PUT),
-        unavailable(PUT),
-        denied(PUT, "logs:PutLogEvents"),
-    ] {
+    for error in [throttled(PUT), unavailable(PUT), denied(Call::PutLogEvents)] {
         let api = closed(error);
         let road = worn_out(&api).await;
         api.open.store(true, Ordering::Relaxed);

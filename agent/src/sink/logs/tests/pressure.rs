@@ -1,6 +1,7 @@
 //! The sink when calls are slow, many streams wait, or the disk is full.
 
 use super::*;
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{Faults, Faulty};
 
 fn slow(fake: &FakeLogs, latency: Duration) -> Arc<Faulty<FakeLogs>> {
@@ -196,7 +197,7 @@ impl LogsApi for WithoutRetention {
 
     async fn create_log_group(&self, group: &LogGroup) -> Result<(), Error> {
         self.0.create_log_group(group).await?;
-        Err(denied("PutRetentionPolicy", "logs:PutRetentionPolicy"))
+        Err(denied(Call::PutRetentionPolicy))
     }
 
     async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), Error> {

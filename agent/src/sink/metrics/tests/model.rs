@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{denied, unreachable};
 use proptest::prelude::*;
 use tokio::task::AbortHandle;
@@ -57,7 +58,7 @@ impl MetricsApi for Stormy {
             (Weather::Lossy, _) => effect.await.and_then(|()| Err(unavailable(CALL))),
             (Weather::Unreachable, _) => Err(unreachable(CALL)),
             (Weather::Throttled, _) => Err(throttled(CALL)),
-            (Weather::Denied, _) => Err(denied(CALL, "cloudwatch:PutMetricData")),
+            (Weather::Denied, _) => Err(denied(Call::PutMetricData)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use plimsoll_aws::Call;
 use plimsoll_aws::testing::{denied, unreachable};
 
 use super::*;
@@ -174,7 +175,7 @@ async fn what_is_not_sent_before_the_end_waits_for_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let fake = FakeMetrics::default();
     let bench = by_kind(&fake, directory.path());
-    fake.answer(Err(denied(CALL, "cloudwatch:PutMetricData")));
+    fake.answer(Err(denied(Call::PutMetricData)));
     bench.input.send(pair(0)).await.unwrap();
     let start = Instant::now();
     let (_, health) = bench.end().await;
