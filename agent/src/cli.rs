@@ -1,5 +1,5 @@
-//! The command line: `plimsoll-agent run | validate | doctor | bundle | status | top | tap | migrate | dlq |
-//! positions | seal | signal | ctl | version`.
+//! The command line: `plimsoll-agent run | validate | doctor | bundle | status | top | tap | policy |
+//! migrate | dlq | positions | seal | signal | ctl | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself; 1 for that of `ctl`, too,
 //! as with the program whose place it takes. Commands that ask the running agent add 2, it does not
@@ -11,6 +11,7 @@ mod ctl;
 mod dlq;
 mod doctor;
 mod migrate;
+mod policy;
 mod positions;
 mod seal;
 mod signal;
@@ -73,6 +74,9 @@ enum Command {
     Top(top::TopArgs),
     /// Show records of the running agent as they pass, as they will be sent.
     Tap(tap::TapArgs),
+    /// Print the rights in AWS that the configuration needs, as a document for IAM; without a
+    /// configuration, all that the agent can ever need. Changes nothing.
+    Policy(policy::PolicyArgs),
     /// Write the amazon-cloudwatch-agent's configuration as one of this agent, and tell of each of
     /// its keys what became of it.
     Migrate(migrate::MigrateArgs),
@@ -196,6 +200,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => return status::run(&args),
         Command::Top(args) => return top::run(args),
         Command::Tap(args) => return tap::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Positions(args) => positions::run(&args),

@@ -286,7 +286,7 @@ impl LogsTemplate {
     }
 
     /// The groups of all targets, by name and settings.
-    fn groups(&self) -> impl Iterator<Item = (&Template, &LogGroup)> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&Template, &LogGroup)> {
         let files = self.files.iter().map(|file| (&file.group, &file.settings));
         let journald = self
             .journald
@@ -297,8 +297,12 @@ impl LogsTemplate {
 
     /// Whether metrics are taken out of lines.
     pub(crate) fn has_metrics(&self) -> bool {
-        let mut refiners = self.files.iter().filter_map(|file| file.refiner.as_ref());
-        refiners.any(|refiner| refiner.has_metrics())
+        self.refiners().any(Refiner::has_metrics)
+    }
+
+    /// What is done with the events of targets that want anything done.
+    pub(crate) fn refiners(&self) -> impl Iterator<Item = &Refiner> {
+        self.files.iter().filter_map(|file| file.refiner.as_deref())
     }
 
     /// Whether any group is of the Infrequent Access class, whose bytes have a price of their own.

@@ -6,6 +6,7 @@
 
 mod calls;
 mod host;
+mod rights;
 mod rivals;
 
 use std::path::Path;
@@ -53,5 +54,5 @@ pub(crate) fn look(config: &Config, report: &mut Report) {
 pub(crate) async fn ask(config: &Config, report: &mut Report) {
     let mut host = Host::local(config.aws.region.as_deref());
     host.instance = instance(&config.aws, Path::new("/"), report).await;
-    calls::ask(config, &host, report).await;
+    Box::pin(calls::ask(config, &host, report)).await;
 }

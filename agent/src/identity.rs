@@ -14,6 +14,7 @@ mod group;
 
 use std::net::UdpSocket;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use plimsoll_aws::ScalingApi;
@@ -171,8 +172,8 @@ pub(crate) async fn at_start(imds: &Imds, region: Option<&str>, health: &Health)
         && !instance.tags_shown
     {
         log::info!(
-            "instance metadata shows no tags, so the name of the Auto Scaling group is asked for by \
-             DescribeTags; enable InstanceMetadataTags to have it at once"
+            "instance metadata shows no tags, so the name of the Auto Scaling group, where it matters, \
+             is asked for by DescribeTags; enable InstanceMetadataTags to have it at once"
         );
     }
     host
@@ -184,17 +185,26 @@ fn tell_absent(why: &str, health: &Health) {
     }
 }
 
-/// Goes on asking beside everything else: metadata, and EC2 for the group where that shows no tags.
+/// Goes on asking beside everything else: metadata, and EC2 for the group where that shows no tags
+/// and `group_matters`.
 pub(crate) fn follow<A: ScalingApi>(
     aside: &mut JoinSet<()>,
     imds: Imds,
     scaling: Arc<A>,
     known: watch::Sender<Host>,
+    group_matters: Arc<AtomicBool>,
     health: Arc<Health>,
     shutdown: &Shutdown,
 ) {
     let rng = fastrand::Rng::new();
-    let group = group::follow(scaling, known.clone(), health, rng, shutdown.clone());
+    let group = group::follow(
+        scaling,
+        known.clone(),
+        group_matters,
+        health,
+        rng,
+        shutdown.clone(),
+    );
     aside.spawn(group);
     aside.spawn(keep_asking(imds, known, shutdown.clone()));
 }

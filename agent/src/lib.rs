@@ -31,6 +31,7 @@ pub mod logs;
 mod metrics;
 #[cfg(test)]
 mod model;
+pub mod policy;
 mod record;
 mod reload;
 mod roads;
@@ -47,6 +48,7 @@ mod unsent;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use plimsoll_aws::imds::Imds;
@@ -154,21 +156,20 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), RunError> {
         health: Arc::clone(&health),
         control: Control::new(&config, &health, known.clone()),
         known,
+        group_matters: Arc::default(),
         intakes: metrics::Intakes::default(),
         gate: Gate::default(),
         barriers: Barriers::default(),
         mode: options.mode(),
         dry_run: options.dry_run,
     };
-    world.follow_identity(imds.clone(), host, &logs_shutdown, &mut aside);
+    world.follow_identity(&config, imds.clone(), host, &logs_shutdown, &mut aside);
     let departure = world.start_life(&config, imds, logs_stop.announcer(), &mut aside);
     let opened = world.open_sources(&config)?;
     world.answer(&config, &mut aside).await;
     let reload_shutdown = logs_shutdown.clone();
-    let logs = match logs_config {
-        Some(logs) => Some(world.start_logs(&config, logs, logs_shutdown)?),
-        None => None,
-    };
+    let logs = logs_config.map(|logs| world.start_logs(&config, logs, logs_shutdown));
+    let logs = logs.transpose()?;
     let roads = Roads {
         logs,
         logs_stop,
@@ -206,6 +207,8 @@ struct World {
     /// What questions about the agent are answered from.
     control: Arc<Control>,
     known: watch::Receiver<Host>,
+    /// Whether the configuration needs the name of the Auto Scaling group.
+    group_matters: Arc<AtomicBool>,
     intakes: metrics::Intakes,
     /// Whether signals may be told.
     gate: Gate,
@@ -216,16 +219,25 @@ struct World {
 }
 
 impl World {
+    /// Learns what of the host matters to a configuration.
+    fn weigh(&self, config: &Config) {
+        let matters = policy::names_group(config);
+        self.group_matters.store(matters, Ordering::Relaxed);
+    }
+
     /// Goes on asking who this host is.
     fn follow_identity(
         &self,
+        config: &Config,
         imds: Imds,
         host: watch::Sender<Host>,
         shutdown: &shutdown::Shutdown,
         aside: &mut JoinSet<()>,
     ) {
         let (scaling, health) = (Arc::clone(&self.api), Arc::clone(&self.health));
-        identity::follow(aside, imds, scaling, host, health, shutdown);
+        self.weigh(config);
+        let matters = Arc::clone(&self.group_matters);
+        identity::follow(aside, imds, scaling, host, matters, health, shutdown);
     }
 
     /// Answers questions about the agent from now on. One that ends by itself is not asked.

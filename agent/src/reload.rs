@@ -96,6 +96,7 @@ impl Reloader {
             log::warn!(key = key; "this setting takes effect at the next start");
         }
         log::set_max_level(new.agent.log_level);
+        self.world.weigh(&new);
         self.apply_logs(&new, roads);
         if new.metrics != self.config.metrics {
             self.apply_metrics(&new, roads).await;

@@ -1,5 +1,5 @@
-//! The command line: `plimsoll-collector run | validate | doctor | bundle | status | plan | backtest |
-//! version`.
+//! The command line: `plimsoll-collector run | validate | doctor | bundle | status | plan | policy |
+//! backtest | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself. `status` adds 2, the
 //! collector does not run, and 4, it does not let itself be asked.
@@ -19,6 +19,7 @@ mod asking;
 mod backtest;
 mod bundle;
 mod doctor;
+mod policy;
 mod status;
 
 use crate::config::{Config, DEFAULT_PATH, Mistakes};
@@ -57,6 +58,9 @@ enum Command {
     Status(status::StatusArgs),
     /// Show how alarms and the dashboard differ from what they should be. Changes nothing.
     Plan(ConfigArgs),
+    /// Print the rights in AWS that the configuration needs, as a document for IAM; without a
+    /// configuration, all that the collector can ever need. Changes nothing.
+    Policy(policy::PolicyArgs),
     /// Show what scaling policies would have made of a load that was. Calls nothing.
     Backtest(backtest::BacktestArgs),
     /// Print the version.
@@ -114,6 +118,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Bundle(args) => bundle::run(&args),
         Command::Status(args) => return status::run(&args),
         Command::Plan(args) => plan(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Version => {
             print(concat!(

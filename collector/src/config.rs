@@ -151,6 +151,15 @@ impl Config {
         Self::syntax(path).map(|config| (config.control_socket, config.state))
     }
 
+    /// Reads the file at `path` and asks the machine for nothing else, not even for rules.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its place.
+    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        let document = Document::read(path).map_err(Mistakes::from)?;
+        raw::read_text(&document).map_err(Mistakes::from)
+    }
+
     /// Reads a configuration from text, named `file` in its problems.
     ///
     /// # Errors

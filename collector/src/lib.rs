@@ -18,6 +18,7 @@ pub mod incident;
 pub mod intake;
 pub mod pipeline;
 pub mod plan;
+pub mod policy;
 mod reload;
 pub mod signal;
 pub mod sink;

@@ -31,6 +31,9 @@ _plimsoll__agent() {
             plimsoll__agent,migrate)
                 cmd="plimsoll__agent__subcmd__migrate"
                 ;;
+            plimsoll__agent,policy)
+                cmd="plimsoll__agent__subcmd__policy"
+                ;;
             plimsoll__agent,positions)
                 cmd="plimsoll__agent__subcmd__positions"
                 ;;
@@ -92,7 +95,7 @@ _plimsoll__agent() {
 
     case "${cmd}" in
         plimsoll__agent)
-            opts="-h -V --help --version run validate doctor bundle status top tap migrate dlq positions seal signal ctl version"
+            opts="-h -V --help --version run validate doctor bundle status top tap policy migrate dlq positions seal signal ctl version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -365,6 +368,44 @@ _plimsoll__agent() {
             fi
             case "${prev}" in
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__agent__subcmd__policy)
+            opts="-h --config --cloudwatch-agent-config --all --account --region --partition --kms-key --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloudwatch-agent-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kms-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -33,6 +33,7 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "bundl
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "status" -d 'Tell how the running agent is: what it ships and how far behind it is, what it lost and why'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "top" -d 'Show the running agent each second: rates, and how far behind each source is'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "tap" -d 'Show records of the running agent as they pass, as they will be sent'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "policy" -d 'Print the rights in AWS that the configuration needs, as a document for IAM; without a configuration, all that the agent can ever need. Changes nothing'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "migrate" -d 'Write the amazon-cloudwatch-agent\'s configuration as one of this agent, and tell of each of its keys what became of it'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "dlq" -d 'The events that CloudWatch Logs refused: list them, show them, send them again, purge them'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_needs_command" -f -a "positions" -d 'How far each file has been delivered, and how to set it'
@@ -77,6 +78,14 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l fi
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l limit -d 'End after so many records' -r
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -l json -d 'One JSON object a line'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand tap" -s h -l help -d 'Print help'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l config -d 'The configuration file, or ssm:NAME[,NAME...] for parameters of SSM that are joined; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l account -d 'The account of the resources, twelve digits; else any' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l region -d 'Their Region; else any' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l partition -d 'Their partition; else that of the Region, or aws' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l kms-key -d 'The ARN of a KMS key that parameters of the configuration are encrypted with; may be given several times' -r
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -l all -d 'Everything that the agent can ever need, whatever is configured'
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand policy" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand migrate" -l output -d 'Where to write the configuration, which must not exist; else it goes to standard output and the report to standard error' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand migrate" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand dlq; and not __fish_seen_subcommand_from ls show retry purge" -s h -l help -d 'Print help'

@@ -28,6 +28,9 @@ _plimsoll__collector() {
             plimsoll__collector,plan)
                 cmd="plimsoll__collector__subcmd__plan"
                 ;;
+            plimsoll__collector,policy)
+                cmd="plimsoll__collector__subcmd__policy"
+                ;;
             plimsoll__collector,run)
                 cmd="plimsoll__collector__subcmd__run"
                 ;;
@@ -47,7 +50,7 @@ _plimsoll__collector() {
 
     case "${cmd}" in
         plimsoll__collector)
-            opts="-h -V --help --version run validate doctor bundle status plan backtest version"
+            opts="-h -V --help --version run validate doctor bundle status plan policy backtest version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -166,6 +169,44 @@ _plimsoll__collector() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__collector__subcmd__policy)
+            opts="-h --config --all --account --region --partition --bucket --list-bucket --kms-key --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kms-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -32,6 +32,7 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "bundle" -d 'Gather what someone who helps wants to see into one archive, without secrets. Sends nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "status" -d 'Tell how the running collector is: what it reads and tells, what fails and since when'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "plan" -d 'Show how alarms and the dashboard differ from what they should be. Changes nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "policy" -d 'Print the rights in AWS that the configuration needs, as a document for IAM; without a configuration, all that the collector can ever need. Changes nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "backtest" -d 'Show what scaling policies would have made of a load that was. Calls nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "version" -d 'Print the version'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand run" -l config -d 'The configuration file' -r -F
@@ -55,6 +56,15 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand st
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand status" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -l config -d 'The configuration file' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l config -d 'The configuration file; else /etc/plimsoll/collector.toml, if it is there' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l account -d 'The account of the resources, twelve digits; else any' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l region -d 'Their Region; else any' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l partition -d 'Their partition; else that of the Region, or aws' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l bucket -d 'The bucket of the trail or of findings, with the prefix before `AWSLogs/` if there is one; may be given several times' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l kms-key -d 'The ARN of a KMS key that encrypts trail, queues or topics; may be given several times' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l all -d 'Everything that the collector can ever need, whatever is configured'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l list-bucket -d 'Let buckets be listed, so that an object that is gone is told from one that is denied'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l scenario -d 'A TOML file with the group and the alternatives; it may name the history' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l target -d 'What one instance should carry, in the unit of the history' -r
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l policy -d 'Input of `aws autoscaling put-scaling-policy` with target tracking, each an alternative of its own. None: target tracking at --target, by three signals' -r -F

@@ -9,5 +9,6 @@
 mod layering;
 mod manual;
 mod pages;
+mod policies;
 mod shape;
 mod tree;

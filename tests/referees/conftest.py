@@ -92,11 +92,37 @@ class Process:
         assert self.child.poll() is None, f"{self.child.args}\n{self.text()[-3000:]}"
 
 
-class Local(Process):
-    """A running stand-in. What its clients called is remembered for the whole run."""
+class Calls:
+    """What our programs have called in the whole run: program, service and operation; and on how many servers."""
 
-    # Program, service and operation of each kind of call, and of how many stand-ins.
-    seen, stopped = set(), 0
+    seen, servers = set(), 0
+    # What servers that still run have written down, a call a line.
+    files = []
+
+    @staticmethod
+    def note(calls):
+        Calls.seen |= set(calls)
+        Calls.servers += 1
+
+    @staticmethod
+    def ask(url):
+        """Asks a stand-in what it was called for, unless it has ended or does not answer any more."""
+        try:
+            with urllib.request.urlopen(url + "/_local/calls.json", timeout=10) as answer:
+                programs = json.load(answer)["programs"]
+        except OSError:
+            return
+        Calls.note((one["program"], one["service"], one["operation"]) for one in programs)
+
+    @staticmethod
+    def all():
+        """Every call that was seen by now."""
+        lines = [line for file in Calls.files for line in file.read_text().splitlines()]
+        return Calls.seen | {tuple(line.split()) for line in lines}
+
+
+class Local(Process):
+    """A running stand-in."""
 
     def __init__(self, directory, *flags, listen="127.0.0.1:0"):
         ready = pathlib.Path(directory) / "ready"
@@ -114,12 +140,16 @@ class Local(Process):
         self.url = wait_until(url, 20, "the stand-in's start")
 
     def stop(self, seconds=40):
-        if self.child.poll() is None:
-            with urllib.request.urlopen(self.url + "/_local/calls.json", timeout=10) as answer:
-                programs = json.load(answer)["programs"]
-            Local.seen |= {(one["program"], one["service"], one["operation"]) for one in programs}
-            Local.stopped += 1
+        self.ask()
         return super().stop(seconds)
+
+    def kill(self):
+        self.ask()
+        return super().kill()
+
+    def ask(self):
+        if self.child.poll() is None:
+            Calls.ask(self.url)
 
     def client(self, service):
         return client(service, self.url)
@@ -184,14 +214,18 @@ def local(tmp_path):
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory):
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    port, directory = free_port(), tmp_path_factory.mktemp("moto")
+    url, noted = f"http://127.0.0.1:{port}", directory / "calls"
+    noted.touch()
+    wrapped = str(pathlib.Path(__file__).with_name("moto_noted.py"))
     server = Process(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        tmp_path_factory.mktemp("moto") / "moto.log",
+        [sys.executable, wrapped, str(noted), "-H", "127.0.0.1", "-p", str(port)],
+        directory / "moto.log",
         clean_environment(MOTO_ACCOUNT_ID=ACCOUNT),
     )
     wait_until(lambda: server.assert_running() or serving(url), 60, "moto's start")
+    Calls.servers += 1
+    Calls.files.append(noted)
     yield url
     server.kill()
 

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARIES, ROOT, Process, client, clean_environment, wait_until
+from conftest import BINARIES, ROOT, Calls, Process, client, clean_environment, wait_until
 
 SERVICES = ["agent", "collector"]
 # The binaries that are packaged: those for an old glibc, where ./test has built them.
@@ -190,10 +190,13 @@ class Machine:
         return {metric["MetricName"] for metric in told}
 
     def stop(self):
-        self.network.shutdown()
-        self.local.kill()
-        os.kill(int(self.leader), signal.SIGRTMIN + 3)
-        self.nspawn.wait(60)
+        try:
+            self.network.submit(Calls.ask, URL).result(60)
+        finally:
+            self.network.shutdown()
+            self.local.kill()
+            os.kill(int(self.leader), signal.SIGRTMIN + 3)
+            self.nspawn.wait(60)
 
 
 @pytest.fixture

@@ -103,6 +103,25 @@ def test_a_good_host_has_no_failure_and_every_right_is_proved_without_an_effect(
     assert not local.client("cloudwatch").list_metrics()["Metrics"]
 
 
+def test_every_right_of_the_policy_is_tried_or_it_is_told_why_not(doctor, local, tmp_path):
+    local.client("logs").create_log_group(logGroupName="/app")
+    findings = doctor(
+        logs=f'{tmp_path}/*.log"\nretention_days = 7\ntags = {{ team = "web" }}\nstream = "one',
+        more='[lifecycle]\ntermination_hook = "drain"\n[signals]\ngroup = "web"\n'
+             '[[signal]]\nname = "busy"\nexpression = "cpu_usage_active"\n',
+    )
+    command = [binary("plimsoll-agent"), "policy", "--config", str(tmp_path / "agent.toml")]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    rights = [one["Action"] for one in json.loads(printed)["Statement"]]
+    rights = [action for one in rights for action in ([one] if isinstance(one, str) else one)]
+    assert {"logs:TagResource", "logs:PutRetentionPolicy", "autoscaling:RecordLifecycleActionHeartbeat"} < set(rights)
+    for action in rights:
+        told = [one for one in findings if action in one["found"]]
+        assert told, (action, findings)
+        for one in told:
+            assert one["verdict"] == "ok" or one["verdict"] == "skipped" and "not tried, because" in one["found"], one
+
+
 def test_a_broken_configuration_is_told_with_its_place(doctor):
     findings = doctor(more='interval = "soon"\n', offline=True)
     judged(findings, "configuration", "failed", "metrics.interval", "correct it")

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.serialize import create_serializer
 import pytest
 
-from conftest import ACCOUNT, REGION, Process, binary, client, static_credentials, wait_until
+from conftest import ACCOUNT, REGION, Calls, Process, binary, client, static_credentials, wait_until
 
 GROUP, HOOK, GROUP_TAG = "asked-for", "drain", "aws:autoscaling:groupName"
 DONE = """<{0}Response xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><{0}Result/>
@@ -71,7 +71,7 @@ class Metadata(Handler):
         self.answer(200 if found else 404, found or "")
 
 
-class Calls(Handler):
+class Noting(Handler):
     """Writes down each call; moto answers those of EC2, the rest is said to be done."""
 
     def do_POST(self):
@@ -79,6 +79,8 @@ class Calls(Handler):
         form = dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True))
         scope = self.headers["Authorization"].split("Credential=")[1].split(",")[0].split("/")
         self.server.calls.append((scope[3], form))
+        program = self.headers["User-Agent"].split("app/")[1].split()[0].rpartition("-")[0]
+        self.server.noted.add((program, scope[3], form["Action"]))
         if scope[3] != "ec2":
             return self.answer(200, DONE.format(form["Action"]))
         headers = {name: self.headers[name] for name in ("Authorization", "X-Amz-Date", "Content-Type")}
@@ -110,7 +112,7 @@ def expected(service, operation, **parameters):
 
 def test_calls_about_an_instance_are_those_of_botocore_and_moto_names_its_group(local, moto, instance, tmp_path):
     metadata = Server(Metadata, id=instance, state="InService")
-    calls = Server(Calls, moto=moto, calls=[])
+    calls = Server(Noting, moto=moto, calls=[], noted=set())
     config = tmp_path / "agent.toml"
     config.write_text(
         f'[agent]\nstate_dir = "{tmp_path}/state"\n[aws]\nregion = "{REGION}"\nendpoint_url = "{local.url}"\n'
@@ -142,6 +144,7 @@ def test_calls_about_an_instance_are_those_of_botocore_and_moto_names_its_group(
         assert agent.stop() == 0, agent.text()
         metadata.close()
         calls.close()
+        Calls.note(calls.noted)
     wait = {"AutoScalingGroupName": GROUP, "LifecycleHookName": HOOK, "InstanceId": instance}
     tags = [{"Name": "resource-id", "Values": [instance]}, {"Name": "key", "Values": [GROUP_TAG]}]
     wanted = {

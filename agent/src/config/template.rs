@@ -137,6 +137,16 @@ impl Template {
         })
     }
 
+    /// The name as a pattern in which `*` stands for every placeholder.
+    #[must_use]
+    pub(crate) fn pattern(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Value(_) => "*".to_owned(),
+        };
+        self.0.iter().map(part).collect()
+    }
+
     /// Whether the placeholder occurs.
     #[must_use]
     pub fn holds(&self, placeholder: &Placeholder) -> bool {

@@ -82,6 +82,15 @@ pub(crate) struct Unmeasured {
 }
 
 impl Measures {
+    /// The namespaces that rules name.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let named = self.rules.iter().map(|rule| match rule {
+            Rule::One(one) => one.metric.namespace.as_deref(),
+            Rule::Access(access) => access.namespace(),
+        });
+        named.flatten()
+    }
+
     /// Measures a line that happened at `time`. Dimensions are told as `redactor` leaves them.
     pub(crate) fn measure(
         &self,

@@ -107,6 +107,13 @@ impl Refiner {
         self.measures.is_some() || self.emf == Emf::Extract
     }
 
+    /// The namespaces that its metrics name; `*` stands for those of documents.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let documents = (self.emf == Emf::Extract).then_some("*");
+        let measures = self.measures.iter().flat_map(Measures::namespaces);
+        measures.chain(documents)
+    }
+
     /// Whether there is nothing to do but with documents of embedded metric format.
     fn is_idle(&self) -> bool {
         self.timestamps.is_none()

@@ -2,7 +2,8 @@
 //!
 //! A right is proved without an effect: events for a stream that does not exist, a datum from
 //! before two weeks, the end of a wait that nobody is in. AWS looks at the rights first, so another
-//! refusal than "denied" says that they are there. Only log groups cannot be proved so.
+//! refusal than "denied" says that they are there. Those that cannot be proved so are named by
+//! [`rights`](super::rights).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,36 +11,47 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plimsoll_aws::{
-    AutoScaling, CloudWatch, CloudWatchLogs, Datum, DatumValue, Error, LifecycleAction,
-    LifecycleResult, LogBatch, LogsApi, MetricsApi, ScalingApi, Series,
+    AutoScaling, Call, CloudWatch, CloudWatchLogs, Datum, DatumValue, Error, Lifecycle,
+    LifecycleAction, LifecycleResult, LogBatch, LogsApi, MetricsApi, ScalingApi, Series,
 };
-use plimsoll_core::catalog::{AGENT_CALLS, namespace};
+use plimsoll_core::catalog::AGENT_CALLS;
 use plimsoll_core::clock::{Clock, SystemClock};
 use plimsoll_ops::doctor::{Report, connect, has_failed};
 use serde_json::json;
 
+use super::rights::Rights;
 use crate::config::Config;
 use crate::fill_names;
 use crate::health::Health;
 use crate::identity::Host;
+use crate::policy::{Needs, names_group};
 
 /// What is not there: a stream, a hook.
 const NOBODY: &str = "plimsoll-doctor";
 /// Groups that are asked for, each by a call.
 const GROUPS_MAX: usize = 10;
+/// Namespaces that are asked for, each by a call.
+const NAMESPACES_MAX: usize = 10;
 /// Older than CloudWatch takes. Source: CloudWatch API reference, `PutMetricData`: two weeks.
 const TOO_OLD: Duration = Duration::from_hours(24 * 21);
 /// Asks AWS whatever the configuration will have the agent ask.
 pub(super) async fn ask(config: &Config, host: &Host, report: &mut Report) {
-    let Some(clients) = connect(&config.aws, report).await else {
-        return;
-    };
-    logs(&clients.logs(), config, host, report).await;
-    metrics(&clients.cloudwatch(), config, report).await;
-    scaling(&clients.scaling(), config, host, report).await;
+    let mut rights = Rights::default();
+    if let Some(clients) = connect(&config.aws, report).await {
+        rights.connected = true;
+        logs(&clients.logs(), config, host, (&mut rights, report)).await;
+        metrics(&clients.cloudwatch(), config, (&mut rights, report)).await;
+        scaling(&clients.scaling(), config, host, (&mut rights, report)).await;
+    }
+    rights.tell(config, host, report);
 }
 
-async fn logs(api: &CloudWatchLogs, config: &Config, host: &Host, report: &mut Report) {
+async fn logs(
+    api: &CloudWatchLogs,
+    config: &Config,
+    host: &Host,
+    (rights, report): (&mut Rights, &mut Report),
+) {
     let filled = fill_names(config, host, &Health::default());
     let of_files = filled.files.iter().map(|one| &one.group.name);
     let groups: BTreeSet<&String> = of_files
@@ -55,6 +67,7 @@ async fn logs(api: &CloudWatchLogs, config: &Config, host: &Host, report: &mut R
             events: 1,
             billed_bytes: 0,
         };
+        rights.tried(Call::PutLogEvents);
         match api.put_log_events(&batch).await {
             Ok(_) => report.fine("logs", format!("events for {group} are taken")),
             Err(Error::NotFound { why, .. }) if why.contains("group") => report.warn(
@@ -63,20 +76,23 @@ async fn logs(api: &CloudWatchLogs, config: &Config, host: &Host, report: &mut R
                 "allow logs:CreateLogGroup, or make it by `aws logs create-log-group`",
             ),
             Err(Error::NotFound { .. }) => {
-                report.fine("logs", format!("events for {group} would be taken"));
+                let action = Call::PutLogEvents.action();
+                report.fine(
+                    "logs",
+                    format!("{action}: events for {group} would be taken"),
+                );
             }
             Err(error) => has_failed("logs", &error, report),
         }
     }
 }
 
-async fn metrics(api: &CloudWatch, config: &Config, report: &mut Report) {
-    let of_signals = config
-        .signals
-        .as_ref()
-        .map(|signals| signals.namespace.as_str());
-    let of_host = config.metrics.as_ref().map(|_| namespace::HOST);
-    for namespace in of_host.into_iter().chain(of_signals) {
+async fn metrics(api: &CloudWatch, config: &Config, (rights, report): (&mut Rights, &mut Report)) {
+    let needs = Needs::of(config);
+    let namespaces: BTreeSet<&String> = needs.namespaces().iter().collect();
+    // Those of documents are not known before one comes.
+    let known = namespaces.into_iter().filter(|name| *name != "*");
+    for namespace in known.take(NAMESPACES_MAX) {
         let datum = Datum {
             series: Arc::new(Series {
                 name: Arc::from(AGENT_CALLS.name),
@@ -88,16 +104,26 @@ async fn metrics(api: &CloudWatch, config: &Config, report: &mut Report) {
             resolution_seconds: 60,
             additive: false,
         };
+        rights.tried(Call::PutMetricData);
         match api.put_metric_data(namespace, &[datum]).await {
             Ok(()) | Err(Error::Rejected { .. }) => {
-                report.fine("metrics", format!("metrics in {namespace} would be taken"));
+                let action = Call::PutMetricData.action();
+                report.fine(
+                    "metrics",
+                    format!("{action}: metrics in {namespace} would be taken"),
+                );
             }
             Err(error) => has_failed("metrics", &error, report),
         }
     }
 }
 
-async fn scaling(api: &AutoScaling, config: &Config, host: &Host, report: &mut Report) {
+async fn scaling(
+    api: &AutoScaling,
+    config: &Config,
+    host: &Host,
+    (rights, report): (&mut Rights, &mut Report),
+) {
     let Some(instance) = &host.instance else {
         return;
     };
@@ -105,19 +131,12 @@ async fn scaling(api: &AutoScaling, config: &Config, host: &Host, report: &mut R
     let given = signals.and_then(|signals| signals.group.clone());
     let mut group = given.or_else(|| instance.auto_scaling_group.clone());
     let hooks = lifecycle.termination_hook.is_some() || lifecycle.launch_hook.is_some();
-    if group.is_none() && (hooks || signals.is_some()) {
-        match api.group_of(&instance.instance_id).await {
-            Ok(Some(name)) => {
-                report.fine("auto_scaling", format!("the instance is in {name}, by its tag"));
-                group = Some(name);
-            }
-            Ok(None) => report.warn(
-                "auto_scaling",
-                "the instance is in no Auto Scaling group, so signals wait and no hook is completed",
-                "start it by a group, or set `signals.group`",
-            ),
-            Err(error) => has_failed("auto_scaling", &error, report),
-        }
+    let matters = hooks || signals.is_some();
+    if group.is_none() && !instance.tags_shown && names_group(config) {
+        rights.tried(Call::DescribeTags);
+        group = group_by_tag(api, &instance.instance_id, matters, report).await;
+    } else if group.is_none() && matters {
+        in_no_group(report);
     }
     if let Some(group) = group.filter(|_| hooks) {
         let wait = LifecycleAction {
@@ -125,14 +144,65 @@ async fn scaling(api: &AutoScaling, config: &Config, host: &Host, report: &mut R
             hook: NOBODY.to_owned(),
             instance_id: instance.instance_id.clone(),
         };
-        match api
-            .complete_lifecycle_action(&wait, LifecycleResult::Continue)
-            .await
-        {
-            Ok(_) | Err(Error::Rejected { .. }) => {
-                report.fine("auto_scaling", "hooks would be completed");
-            }
-            Err(error) => has_failed("auto_scaling", &error, report),
+        let complete = Call::CompleteLifecycleAction;
+        rights.tried(complete);
+        let done = api.complete_lifecycle_action(&wait, LifecycleResult::Continue);
+        hook(complete, "completed", &done.await, report);
+        if lifecycle.termination_hook.is_some() {
+            let prolong = Call::RecordLifecycleActionHeartbeat;
+            rights.tried(prolong);
+            let done = api.record_heartbeat(&wait).await;
+            hook(prolong, "prolonged", &done, report);
         }
+    }
+}
+
+/// Asks EC2 for the group; whether the instance is in one may not matter.
+async fn group_by_tag(
+    api: &AutoScaling,
+    instance_id: &str,
+    matters: bool,
+    report: &mut Report,
+) -> Option<String> {
+    let action = Call::DescribeTags.action();
+    let group = match api.group_of(instance_id).await {
+        Ok(group) => group,
+        Err(error) => {
+            has_failed("auto_scaling", &error, report);
+            return None;
+        }
+    };
+    match &group {
+        None if matters => in_no_group(report),
+        None => {
+            let found = format!("{action}: the instance is in no Auto Scaling group");
+            report.fine("auto_scaling", found);
+        }
+        Some(name) => {
+            let found = format!("{action}: the instance is in {name}, by its tag");
+            report.fine("auto_scaling", found);
+        }
+    }
+    group
+}
+
+fn in_no_group(report: &mut Report) {
+    report.warn(
+        "auto_scaling",
+        "the instance is in no Auto Scaling group, so signals wait and no hook is completed",
+        "start it by a group, or set `signals.group`",
+    );
+}
+
+/// What a call about a wait that nobody is in has shown.
+fn hook(call: Call, what: &str, answer: &Result<Lifecycle, Error>, report: &mut Report) {
+    match answer {
+        Ok(_) | Err(Error::Rejected { .. }) => {
+            report.fine(
+                "auto_scaling",
+                format!("{}: waits of hooks would be {what}", call.action()),
+            );
+        }
+        Err(error) => has_failed("auto_scaling", error, report),
     }
 }

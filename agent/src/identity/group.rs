@@ -1,9 +1,11 @@
 //! The name of the Auto Scaling group where instance metadata shows no tags: by `DescribeTags`.
 //!
 //! A fleet shares one allowance of that call, so it is asked seldom, at random moments, and ever
-//! more seldom while it gives nothing. Where metadata shows tags it is not asked at all.
+//! more seldom while it gives nothing. Where metadata shows tags, or nothing in the configuration
+//! needs the name, it is not asked at all.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use plimsoll_aws::{Error, ScalingApi};
@@ -25,11 +27,12 @@ const KNOWN: Duration = Duration::from_hours(1);
 /// How often it is looked whether metadata has told anything by now.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// Asks until the end, as long as the instance is known and metadata does not show its tags. The
-/// first failure is told, all are counted as `group_unknown`.
+/// Asks until the end, as long as the instance is known, metadata does not show its tags, and the
+/// name `matters`. The first failure is told, all are counted as `group_unknown`.
 pub(crate) async fn follow<A: ScalingApi>(
     scaling: Arc<A>,
     known: watch::Sender<Host>,
+    matters: Arc<AtomicBool>,
     health: Arc<Health>,
     mut rng: fastrand::Rng,
     mut shutdown: Shutdown,
@@ -38,7 +41,8 @@ pub(crate) async fn follow<A: ScalingApi>(
         let mut failures = 0;
         sleep(FIRST.mul_f64(rng.f64())).await;
         loop {
-            let instance = wanted(&known.borrow());
+            let matters = matters.load(Ordering::Relaxed);
+            let instance = wanted(&known.borrow()).filter(|_| matters);
             let pause = match instance {
                 None => LOOK,
                 Some(id) => match scaling.group_of(&id).await {
@@ -184,6 +188,15 @@ mod tests {
 
     /// What is known after `hours`, and what was counted.
     async fn after(hours: u64, tags: &Arc<Tags>, host: Host) -> (Option<String>, u64) {
+        after_if(true, hours, tags, host).await
+    }
+
+    async fn after_if(
+        matters: bool,
+        hours: u64,
+        tags: &Arc<Tags>,
+        host: Host,
+    ) -> (Option<String>, u64) {
         let (sender, known) = watch::channel(host);
         let (_trigger, end) = shutdown::channel();
         let health = Arc::new(Health::default());
@@ -191,6 +204,7 @@ mod tests {
         let task = tokio::spawn(follow(
             Arc::clone(tags),
             sender,
+            Arc::new(AtomicBool::new(matters)),
             Arc::clone(&health),
             rng,
             end,
@@ -230,10 +244,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_asked_where_metadata_shows_tags_or_is_absent() {
+    async fn nothing_is_asked_where_metadata_shows_tags_or_is_absent_or_nobody_needs_it() {
         let tags = Tags::new([Ok(Some("web".to_owned()))]);
         assert_eq!(after(4, &tags, host(true)).await, (None, 0));
         assert_eq!(after(4, &tags, Host::default()).await, (None, 0));
+        assert_eq!(after_if(false, 4, &tags, host(false)).await, (None, 0));
         assert_eq!(tags.asked(), Vec::new());
     }
 }

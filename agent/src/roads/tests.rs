@@ -45,6 +45,7 @@ fn reloader() -> Reloader {
         health: Arc::default(),
         control: crate::Control::new(&config, &Arc::default(), known.clone()),
         known,
+        group_matters: Arc::default(),
         intakes: crate::metrics::Intakes::default(),
         gate: crate::signal::Gate::default(),
         barriers: crate::barrier::Barriers::default(),

@@ -46,7 +46,7 @@ impl Sns {
             .send()
             .await
             .map(drop)
-            .map_err(|error| failure(PUBLISH, &error))
+            .map_err(|error| failure(Call::Publish, &error))
     }
 }
 

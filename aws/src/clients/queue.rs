@@ -46,7 +46,7 @@ impl Sqs {
             .send()
             .await
             .map(drop)
-            .map_err(|error| failure(RECEIVE_MESSAGE, &error))
+            .map_err(|error| failure(Call::ReceiveMessage, &error))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 use plimsoll_aws::{Settings, check_region};
-use plimsoll_core::config::{Document, Field, Problem, Section};
+use plimsoll_core::config::{Document, Field, Problem, Problems, Section};
 
 use super::arn::{check_dashboard, check_queue, check_topic};
 use super::check::{Check, What};
@@ -87,6 +87,11 @@ pub(super) fn read(document: &Document) -> Result<Config, Mistakes> {
             Err(mistakes)
         }
     }
+}
+
+/// Reads the whole document, and nothing that it names.
+pub(super) fn read_text(document: &Document) -> Result<Config, Problems> {
+    document.parse(|root| Some(config(root, &mut Later::default())))
 }
 
 fn config(root: &mut Section<'_>, later: &mut Later) -> Config {

@@ -138,9 +138,9 @@ async fn planned(api: &CloudWatch, config: &Config, report: &mut Report) {
         let put = api.put_alarm(&impossible()).await;
         judge("alarms", "would be put", put, report);
     }
-    if dashboard.is_some() {
-        // No JSON, so it is refused whatever its name is.
-        let put = api.put_dashboard(NOBODY, "{").await.map(drop);
+    if let Some(name) = dashboard {
+        // No JSON, so it is refused; under its own name, since the right may be for no other.
+        let put = api.put_dashboard(name, "{").await.map(drop);
         judge("dashboard", "would be put", put, report);
     }
 }

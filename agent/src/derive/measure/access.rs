@@ -89,6 +89,12 @@ impl AccessLog {
         self.metrics.iter().map(|(metric, _)| &*metric.name)
     }
 
+    /// The namespace of all of them, if it is not that of the feed.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        let (metric, _) = self.metrics.first()?;
+        metric.namespace.as_deref()
+    }
+
     /// Measures a line; whether it is one of the format.
     pub(super) fn measure(&self, line: &Line<'_>, measured: &mut Measured) -> bool {
         let Some(access) = self.format.read(line.text) else {
