@@ -25,6 +25,8 @@ pub(crate) use ledger::{Followed, FollowedJournal, Ledger, Resumed, directory};
 pub(crate) use store::{FILES, LOCK_NAME, Store, StoreError};
 pub(crate) use survey::{Finder, Place, Surveyed, reset, survey};
 
+use plimsoll_core::logging::message;
+
 use crate::fs::{HostFs, StateFs};
 use crate::health::Health;
 use crate::record::{FileId, Guard};
@@ -199,6 +201,7 @@ impl<F: StateFs> Committer<F> {
                 self.health.problems.add("checkpoint_write", 1);
                 if !failed_before {
                     log::error!(
+                        message_id = message::AGENT_POSITIONS_UNWRITTEN.id;
                         "positions cannot be written, a restart now would send lines again: \
                          {error}; free space or fix the state directory"
                     );

@@ -54,6 +54,7 @@ use std::time::Duration;
 use plimsoll_aws::imds::Imds;
 use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown;
 use plimsoll_ops::{Service, systemd};
 use tokio::sync::watch;
@@ -446,7 +447,7 @@ fn greet(host: &Host, options: RunOptions) {
         .as_ref()
         .map_or("none", |instance| &instance.instance_id);
     log::info!(
-        version = env!("CARGO_PKG_VERSION"), host = host.name.as_str(), instance = instance,
+        message_id = message::AGENT_STARTED.id, version = env!("CARGO_PKG_VERSION"), host = host.name.as_str(), instance = instance,
         system = system.as_str(), kernel = kernel.as_str(), dry_run = options.dry_run;
         "started"
     );
@@ -458,6 +459,7 @@ fn farewell(api: &Api, health: &Health) {
         dry.summary();
     }
     log::info!(
+        message_id = message::AGENT_ENDED.id,
         lines_read = health.lines_read.value(),
         events_sent = health.events_sent.value(),
         events_rejected = health.events_rejected.total(),

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use plimsoll_core::error::chain;
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown::{self, Shutdown};
 use plimsoll_ops::systemd;
 use tokio::time::timeout;
@@ -53,6 +54,7 @@ impl Reloader {
                     log::error!("{mistake}");
                 }
                 log::error!(
+                    message_id = message::AGENT_REFUSED.id;
                     "the configuration is not taken, because of {} problem(s); the agent runs on \
                      with the one before",
                     mistakes.len()
@@ -108,7 +110,7 @@ impl Reloader {
             roads.signals = self.world.start_signals(&new);
         }
         self.world.control.reloaded(&new);
-        log::info!("the new configuration is in force");
+        log::info!(message_id = message::AGENT_RELOADED.id; "the new configuration is in force");
         // What waits for a restart is compared with what is really in force at the next reload.
         let old = std::mem::replace(&mut self.config, new);
         self.config.aws = old.aws;

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use plimsoll_aws::{Clients, ConnectError};
 use plimsoll_core::clock::{Clock, SystemClock};
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown;
 use plimsoll_ops::{Service, systemd};
 use tokio::signal::unix::{SignalKind, signal};
@@ -147,6 +148,7 @@ pub async fn run_with<C: Calls>(
     };
     let running = Running::start(&config, calls, &parts, options);
     log::info!(
+        message_id = message::COLLECTOR_STARTED.id,
         rules = config.detectors.rules.rules().len(), region = calls.region();
         "the collector is up"
     );

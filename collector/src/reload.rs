@@ -5,6 +5,7 @@
 //! runs on with the one before. The state stays open, so nothing is lost and nothing is told twice. A
 //! few settings belong to the process and wait for its next start; each that differs is told.
 
+use plimsoll_core::logging::message;
 use plimsoll_ops::systemd;
 
 use crate::calls::Calls;
@@ -55,6 +56,7 @@ impl<'r> Reloader<'r> {
                     log::error!("{mistake}");
                 }
                 log::error!(
+                    message_id = message::COLLECTOR_REFUSED.id;
                     "the configuration is not taken, because of {} problem(s); the collector runs \
                      on with the one before",
                     mistakes.len()
@@ -108,6 +110,9 @@ impl<'r> Reloader<'r> {
         new.aws = old.aws;
         log::set_max_level(new.log_level);
         self.control.reloaded(new);
-        log::info!(rules = new.detectors.rules.rules().len(); "the new configuration is in force");
+        log::info!(
+            message_id = message::COLLECTOR_RELOADED.id, rules = new.detectors.rules.rules().len();
+            "the new configuration is in force"
+        );
     }
 }

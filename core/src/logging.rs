@@ -5,6 +5,7 @@
 //! was silent when the window has passed. Below the chosen level nothing is formatted at all. The
 //! last warnings and errors are also kept for whoever asks ([`recent()`]).
 
+pub mod message;
 mod recent;
 mod scrub;
 
@@ -106,22 +107,28 @@ impl Log for Quiet {
             silenced = count;
         }
         let mut text = scrub(&record.args().to_string()).into_owned();
-        record.key_values().visit(&mut Fields(&mut text)).ok();
+        let mut fields = Fields {
+            text: &mut text,
+            id: None,
+        };
+        record.key_values().visit(&mut fields).ok();
+        let id = fields.id.map(|id| [("MESSAGE_ID", id)]);
         if record.level() <= Level::Warn {
             recent::said(site, record.level(), &text, SystemClock.now());
         }
         if silenced > 0 {
             write!(text, " ({silenced} more like this were not shown)").ok();
         }
-        self.output.log(
-            &Record::builder()
-                .metadata(record.metadata().clone())
-                .module_path(record.module_path())
-                .file(record.file())
-                .line(record.line())
-                .args(format_args!("{text}"))
-                .build(),
-        );
+        let mut shown = Record::builder();
+        shown
+            .metadata(record.metadata().clone())
+            .module_path(record.module_path())
+            .file(record.file())
+            .line(record.line());
+        if let Some(id) = &id {
+            shown.key_values(id);
+        }
+        self.output.log(&shown.args(format_args!("{text}")).build());
     }
 
     fn flush(&self) {
@@ -129,13 +136,20 @@ impl Log for Quiet {
     }
 }
 
-/// Writes fields behind the message, masked.
-struct Fields<'t>(&'t mut String);
+/// Writes fields behind the message, masked. The message's id is no part of its text.
+struct Fields<'t> {
+    text: &'t mut String,
+    id: Option<String>,
+}
 
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
         let value = value.to_string();
-        write!(self.0, " {key}={}", scrub(&value)).ok();
+        if key.as_str() == message::FIELD {
+            self.id = Some(value);
+        } else {
+            write!(self.text, " {key}={}", scrub(&value)).ok();
+        }
         Ok(())
     }
 }
@@ -183,6 +197,42 @@ mod tests {
             "another site still speaks"
         );
         assert_eq!(quiet.admit("a.rs", 1, start + WINDOW), Some(90));
+    }
+
+    /// Keeps the text and the fields of what is shown.
+    #[derive(Default)]
+    struct Shown(std::sync::Arc<Mutex<Vec<String>>>);
+
+    impl Log for Shown {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            let id = record.key_values().get(Key::from_str("MESSAGE_ID"));
+            let id = id.map(|id| id.to_string()).unwrap_or_default();
+            let line = format!("{} {id}", record.args());
+            self.0.lock().unwrap().push(line);
+        }
+
+        fn flush(&self) {}
+    }
+
+    #[test]
+    fn the_id_of_a_message_reaches_the_journal_and_not_its_text() {
+        let shown = Shown::default();
+        let lines = std::sync::Arc::clone(&shown.0);
+        let quiet = Quiet {
+            output: Box::new(shown),
+            sites: Mutex::default(),
+        };
+        log::set_max_level(LevelFilter::Info);
+        let fields = [("message_id", message::AGENT_STARTED.id), ("host", "web-1")];
+        let mut record = Record::builder();
+        record.level(Level::Info).key_values(&fields);
+        quiet.log(&record.args(format_args!("started")).build());
+        let expected = format!("started host=web-1 {}", message::AGENT_STARTED.id);
+        assert_eq!(*lines.lock().unwrap(), [expected]);
     }
 
     #[test]

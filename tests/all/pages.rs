@@ -1,4 +1,5 @@
-//! Manual pages and completions of both services: made from the definition of their command lines,
+//! Manual pages and completions of both services, made from the definition of their command lines, and
+//! the journal's catalogs of their messages:
 //! committed below `packaging/`, so that packaging needs no Rust and the programs carry none of it.
 //! `UPDATE_GENERATED=1` writes them anew.
 
@@ -6,17 +7,31 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap_complete::Shell;
+use plimsoll_core::logging::message::{self, Message};
 
 use super::tree::root;
+
+/// Directories below `packaging/` that are written here alone.
+const PARTS: [&str; 3] = ["man", "completions", "catalog"];
+
+/// What `journalctl --catalog` shows with messages that have an id. Source: systemd, "Journal Message
+/// Catalogs".
+fn catalog(program: &str, messages: &[Message]) -> String {
+    let entries = messages.iter().map(|message| {
+        format!(
+            "-- {}\nSubject: {}\nDefined-By: {program}\n\
+             Documentation: file:///usr/share/doc/{program}/README.md\n\n{}\n\n",
+            message.id, message.subject, message.explanation
+        )
+    });
+    entries.collect()
+}
 
 /// What the definitions give, by path below `packaging/`.
 fn generated() -> BTreeMap<String, String> {
     let directory = tempfile::tempdir().expect("a directory");
-    let (man, completions) = (
-        directory.path().join("man"),
-        directory.path().join("completions"),
-    );
-    for made in [&man, &completions] {
+    let [man, completions, catalogs] = PARTS.map(|part| directory.path().join(part));
+    for made in [&man, &completions, &catalogs] {
         std::fs::create_dir(made).expect("a directory");
     }
     for command in [
@@ -30,13 +45,20 @@ fn generated() -> BTreeMap<String, String> {
         }
         clap_mangen::generate_to(command, &man).expect("manual pages");
     }
+    for (program, messages) in [
+        ("plimsoll-agent", message::AGENT),
+        ("plimsoll-collector", message::COLLECTOR),
+    ] {
+        let path = catalogs.join(format!("{program}.catalog"));
+        std::fs::write(path, catalog(program, messages)).expect("a catalog");
+    }
     below(directory.path())
 }
 
 /// Every file in the two directories, by its path below `base`.
 fn below(base: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for part in ["man", "completions"] {
+    for part in PARTS {
         for entry in std::fs::read_dir(base.join(part)).into_iter().flatten() {
             let entry = entry.expect("a directory entry");
             let name = format!("{part}/{}", entry.file_name().to_string_lossy());

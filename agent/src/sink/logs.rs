@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use plimsoll_aws::{Action, Error, LogsApi};
 use plimsoll_core::backoff::Backoff;
+use plimsoll_core::logging::message;
 use plimsoll_core::queue::{Held, Receiver};
 use plimsoll_core::shutdown::Hurry;
 use tokio::sync::watch;
@@ -445,7 +446,10 @@ fn tell(passing: bool, stream: &Stream, error: &Error) {
     if passing {
         log::warn!("log events for {} wait: {error}", stream.group_name);
     } else {
-        log::error!("log events for {} wait: {error}", stream.group_name);
+        log::error!(
+            message_id = message::AGENT_LOGS_WAIT.id;
+            "log events for {} wait: {error}", stream.group_name
+        );
     }
 }
 

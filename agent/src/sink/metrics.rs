@@ -24,6 +24,7 @@ use std::time::Duration;
 use plimsoll_aws::{Action, Datum, Error, MetricsApi, limits};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::Clock;
+use plimsoll_core::logging::message;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -416,7 +417,10 @@ impl<A: MetricsApi, F: SpoolFs> MetricsSink<A, F> {
             return;
         }
         let name = datums.first().map_or("", Datum::name);
-        log::error!(metric = name, datums = datums.len(); "CloudWatch refused metrics; they are dropped: {error}");
+        log::error!(
+            message_id = message::AGENT_DATUMS_REFUSED.id, metric = name, datums = datums.len();
+            "CloudWatch refused metrics; they are dropped: {error}"
+        );
         self.drop_datums("rejected", datums.len());
         self.keeper.done(stored.ids()).await;
     }

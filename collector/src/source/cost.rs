@@ -18,6 +18,7 @@ use jiff::civil::Date;
 use plimsoll_aws::{CostApi, CostQuery, DailyCost, Error};
 use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::counter::{Counter, Tally};
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown::Shutdown;
 use serde_json::Value;
 
@@ -169,7 +170,7 @@ impl<C: CostApi> CostSource<C> {
             Err(error) => {
                 self.counted.failures.add(error.reason(), 1);
                 self.counted.pulse.failed(&error);
-                log::error!("daily cost from {start} to {end} could not be read: {error}");
+                log::error!(message_id = message::COLLECTOR_COST_UNREAD.id; "daily cost from {start} to {end} could not be read: {error}");
                 Ok(())
             }
         }

@@ -18,6 +18,7 @@ use plimsoll_aws::limits::queue::WAIT_MAX;
 use plimsoll_aws::{Action, Error, ObjectsApi, QueueApi, QueueMessage};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::counter::Tally;
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown::Shutdown;
 
 use super::directory::{Ended, Format, read_bytes};
@@ -159,7 +160,7 @@ impl<Q: QueueApi, O: ObjectsApi> QueueSource<Q, O> {
                 Backoff::default().delay(attempt, &mut self.rng)
             }
             Action::Create | Action::AskForPermission | Action::SetAside => {
-                log::error!(queue:% = self.url; "the queue or its objects cannot be read: {error}");
+                log::error!(message_id = message::COLLECTOR_QUEUE_UNREAD.id, queue:% = self.url; "the queue or its objects cannot be read: {error}");
                 DENIED_WAIT
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_aws::AlarmsApi;
+use plimsoll_core::logging::message;
 use plimsoll_core::shutdown::Shutdown;
 use plimsoll_dashboards::{Inventory, Mark};
 use tokio::task::JoinHandle;
@@ -112,7 +113,7 @@ impl<A: AlarmsApi> Planner<A> {
                     Ok(()) => self.pulse.worked(),
                     Err(error) => {
                         self.pulse.failed(&error);
-                        log::error!("alarms and dashboard could not be kept, and are tried again: {error}");
+                        log::error!(message_id = message::COLLECTOR_PLAN_UNKEPT.id; "alarms and dashboard could not be kept, and are tried again: {error}");
                     }
                 }
             }

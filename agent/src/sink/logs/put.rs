@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use plimsoll_aws::limits::logs::EVENT_OVERHEAD;
 use plimsoll_aws::{Action, Error, LogBatch, LogClass, LogsApi, Refused};
+use plimsoll_core::logging::message;
 use tokio::time::Instant;
 
 use crate::batch::logs::{BODY_BYTES, Batch, INLINE_BYTES_MAX};
@@ -188,7 +189,10 @@ impl<A: LogsApi> Putter<A> {
         }
         family.refused.fetch_add(events, Ordering::Relaxed);
         if self.health.events_rejected.add("rejected", events as u64) {
-            log::error!("an event is set aside in the dead-letter file: {error}");
+            log::error!(
+                message_id = message::AGENT_DEAD_LETTER.id;
+                "an event is set aside in the dead-letter file: {error}"
+            );
         }
         self.conclude(work, Answer::Refused).await
     }

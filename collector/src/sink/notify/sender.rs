@@ -7,6 +7,7 @@ use plimsoll_aws::{Action, Error, NotifyApi};
 use plimsoll_core::backoff::Backoff;
 use plimsoll_core::clock::{Clock, UnixMillis};
 use plimsoll_core::counter::{Counter, Tally};
+use plimsoll_core::logging::message;
 use tokio::sync::mpsc;
 
 use super::notification;
@@ -145,7 +146,7 @@ impl<N: NotifyApi> Notifier<N> {
         self.pulse.failed(&error);
         let Some(wait) = self.wait(&error, attempts) else {
             done.refused += 1;
-            log::error!(incident:% = letter.incident; "a notification was refused for good: {error}");
+            log::error!(message_id = message::COLLECTOR_UNTOLD.id, incident:% = letter.incident; "a notification was refused for good: {error}");
             return self
                 .state
                 .run(move |tx| tx.letter_refused(number, now))
