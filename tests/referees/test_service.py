@@ -12,6 +12,7 @@ from debian import JOURNAL, NEWER, OLDER, URL, configured, debian, debs, machine
 
 pytestmark = needs_root
 DROP_INS = ROOT / "packaging" / "systemd" / "drop-ins"
+CATALOG = ROOT / "packaging" / "catalog" / "plimsoll-agent.catalog"
 CONFIGURATION = "/etc/plimsoll/agent.toml"
 
 
@@ -57,6 +58,11 @@ def test_an_installed_agent_waits_for_its_configuration_and_then_delivers_files_
     own = machine.run("journalctl", "SYSLOG_IDENTIFIER=plimsoll-agent", "_UID=" + machine.run(
         "id", "-u", "plimsoll").strip(), "--no-pager", "-o", "cat")
     assert "started" in own or "ready" in own, own
+    # A kind of message is found by its id and explained, whatever its words are.
+    started = re.search(r"-- (\w+)\nSubject: The agent has started", CATALOG.read_text()).group(1)
+    told = machine.run("journalctl", f"MESSAGE_ID={started}", "-u", "plimsoll-agent", "--no-pager", "--catalog")
+    assert told.count("Subject: The agent has started") == 1 and "goes on where it was" in told, told
+    assert "followed" in machine.show("StatusText")
     machine.run("systemctl", "stop", "plimsoll-agent")
     assert "Deactivated successfully" in machine.journal()
 
