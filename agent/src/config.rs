@@ -17,7 +17,7 @@ mod outage;
 mod raw;
 mod shape;
 mod signal;
-mod stored;
+pub(crate) mod stored;
 mod template;
 
 use std::collections::BTreeSet;
@@ -47,6 +47,7 @@ pub use shape::{MetricRule, Shape};
 pub use signal::{
     EventStream, LifecycleCommand, LifecycleConfig, Probe, ProbeKind, SignalConfig, SignalsConfig,
 };
+use stored::Fingerprint;
 pub use template::{PLACEHOLDERS, Placeholder, Template};
 
 use crate::compat;
@@ -78,6 +79,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// How that file is written.
     pub dialect: Dialect,
+    /// What was in the parameters that it was read from; `None` for a file.
+    pub(crate) stored: Option<Fingerprint>,
     /// What a person should know of how it was understood, a line each.
     pub remarks: Vec<String>,
 }
@@ -99,7 +102,10 @@ impl Dialect {
     /// Every mistake in it, each with its place.
     pub fn load(self, path: &Path) -> Result<Config, Problems> {
         let config = match self {
-            Self::Plimsoll => raw::read(&stored::document(path)?)?,
+            Self::Plimsoll => match stored::text(path)? {
+                Some(text) => return stored::read(path, &text),
+                None => raw::read(&Document::read(path)?)?,
+            },
             Self::CloudWatchAgent => {
                 let name = path.display().to_string();
                 let mut config = compat::load(path)?.config(&name)?;
@@ -152,6 +158,8 @@ pub struct AgentConfig {
     pub log_level: log::LevelFilter,
     /// Where the agent is asked how it is.
     pub control_socket: ControlSocket,
+    /// The time between two looks at a configuration of parameters; `None` for never.
+    pub config_check: Option<Duration>,
 }
 
 /// What the road from the host to CloudWatch needs to know.

@@ -30,8 +30,8 @@ pub(crate) struct Roads {
 }
 
 impl Roads {
-    /// Waits for a reason to end, then drains. Meanwhile SIGHUP has `reloader` read the
-    /// configuration again.
+    /// Waits for a reason to end, then drains. Meanwhile SIGHUP, or a change of what it
+    /// is kept in, has `reloader` read the configuration again.
     pub(crate) async fn follow(
         mut self,
         run_for: Option<Duration>,
@@ -59,6 +59,7 @@ impl Roads {
                     break ("an error", Err(RunError::Ended("signals")));
                 }
                 Some(()) = hangup.recv() => reloader.reload(&mut self).await,
+                text = reloader.stored_text() => reloader.take_stored(text, &mut self).await,
             }
         };
         let drain_timeout = reloader.drain_timeout();

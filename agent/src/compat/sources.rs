@@ -69,15 +69,26 @@ fn parameter_here(name: &str, path: &Path) -> Result<Result<String, String>, Pro
 ///
 /// # Errors
 /// One line that says which one cannot be read, and why.
-pub(crate) fn joined(names: &[&str]) -> Result<String, String> {
+pub(crate) fn joined(names: &[String]) -> Result<String, String> {
     let runtime = runtime("plimsoll-agent", 1)?;
-    let settings = Settings::default();
-    let text = names.iter().try_fold(String::new(), |text, name| {
-        let value = runtime.block_on(read_parameter(name, &settings))?;
-        Ok(text + &value + "\n")
-    });
+    let text = runtime.block_on(gathered(names));
     runtime.shutdown_background();
     text
+}
+
+/// As [`joined`], for those that may not block.
+///
+/// # Errors
+/// See [`joined`].
+pub(crate) async fn gathered(names: &[String]) -> Result<String, String> {
+    let clients = Clients::connect(&Settings::default()).await;
+    let clients = clients.map_err(|error| unread(&names.join(","), &error))?;
+    let mut text = String::new();
+    for name in names {
+        text += &value(&clients, name).await?;
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 /// One source.
@@ -164,13 +175,18 @@ fn read_file(path: &Path) -> Result<String, String> {
 }
 
 async fn read_parameter(name: &str, settings: &Settings) -> Result<String, String> {
-    let told = |error: &(dyn std::error::Error + 'static)| {
-        format!("the parameter {name} cannot be read: {}", chain(error))
-    };
     let clients = Clients::connect(settings).await;
-    let clients = clients.map_err(|error| told(&error))?;
+    let clients = clients.map_err(|error| unread(name, &error))?;
+    value(&clients, name).await
+}
+
+async fn value(clients: &Clients, name: &str) -> Result<String, String> {
     let value = clients.parameters().parameter(name).await;
-    value.map_err(|error| told(&error))
+    value.map_err(|error| unread(name, &error))
+}
+
+fn unread(name: &str, error: &(dyn std::error::Error + 'static)) -> String {
+    format!("the parameter {name} cannot be read: {}", chain(error))
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub const KEYS: &[Key] = plimsoll_core::keys! {
         "What the agent says about itself in the journal, or on standard error.";
     "agent.control_socket", "absolute path, up to 107 bytes, or `off`", "`agent.sock` in `RUNTIME_DIRECTORY`, which systemd sets (`/run/plimsoll` with the packaged unit), else in `agent.state_dir`",
         "The Unix socket at which `status`, `top` and `tap` ask the running agent. Root, the agent's user and members of its group may ask; nothing can be changed through it. An agent that cannot open it tells so, counts `control_unavailable` and ships all the same. A change takes effect at the next start.";
+    "agent.config_check", "duration, 10s to 24h, or `off`", "`\"5m\"`",
+        "How often a configuration out of Parameter Store (`--config ssm:…`) is compared with what is in force; one that has changed is taken as by a reload, or refused as a whole and told once. Each wait is drawn between half and one and a half of this, and doubles up to an hour while Parameter Store cannot be asked, which counts `config_check_failed` and changes nothing. A fleet of N instances whose configuration has P parameters calls `GetParameter` N × P / 300 times a second by default; an account has 40 a second in a Region unless that is raised. A file is read again by a reload alone.";
     "aws.region", "name of a Region", "`AWS_REGION`, the profile, the instance's Region",
         "The Region that logs and metrics go to.";
     "aws.profile", "name", "`AWS_PROFILE`, then `default`",

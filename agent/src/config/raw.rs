@@ -19,12 +19,13 @@ mod shape;
 mod shaping;
 mod signal;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
 use plimsoll_aws::Settings;
-use plimsoll_core::config::{Document, Field, Problems, Section};
+use plimsoll_core::config::{Document, Field, Problems, Section, parse_duration};
 
 use super::{AgentConfig, Check, Config, ControlSocket, Dialect, LogsTemplate};
 
@@ -35,6 +36,14 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// systemd kills after 90 s by default; a longer drain would be cut off.
 const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(85);
+
+/// How often parameters that hold the configuration are asked for. Parameter Store answers 40
+/// `GetParameter` a second in an account and Region unless that is raised, to all that ask: with this,
+/// 10,000 instances of one parameter each take 33 of them. Source: AWS General Reference, "AWS Systems
+/// Manager endpoints and quotas".
+const CONFIG_CHECK: Duration = Duration::from_mins(5);
+const CONFIG_CHECK_ALLOWED: RangeInclusive<Duration> =
+    Duration::from_secs(10)..=Duration::from_hours(24);
 
 const LEVELS: [(&str, LevelFilter); 5] = [
     ("error", LevelFilter::Error),
@@ -85,6 +94,7 @@ pub(super) fn read(document: &Document) -> Result<Config, Problems> {
             checks,
             file: None,
             dialect: Dialect::Plimsoll,
+            stored: None,
             remarks: Vec::new(),
         })
     })
@@ -96,6 +106,7 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
         drain_timeout: DRAIN_TIMEOUT,
         log_level: LevelFilter::Info,
         control_socket: ControlSocket::Usual,
+        config_check: Some(CONFIG_CHECK),
     };
     let mut place = None;
     if let Some(mut section) = root.take_section("agent") {
@@ -114,11 +125,33 @@ fn agent(root: &mut Section<'_>, checks: &mut Vec<Check>) -> AgentConfig {
             config.log_level = level;
         }
         config.control_socket = ControlSocket::take(&mut section);
+        config.config_check = config_check(&mut section);
         section.finish();
     }
     let place = place.unwrap_or_else(|| root.problem_of("agent.state_dir"));
     checks.push(Check::state_directory(config.state_dir.clone(), place));
     config
+}
+
+/// A duration, or `off`.
+fn config_check(section: &mut Section<'_>) -> Option<Duration> {
+    let Some(field) = section.take_name("config_check") else {
+        return Some(CONFIG_CHECK);
+    };
+    if field.value == "off" {
+        return None;
+    }
+    let length = parse_duration(&field.value).ok();
+    let allowed = length.filter(|length| CONFIG_CHECK_ALLOWED.contains(length));
+    if allowed.is_none() {
+        let found = format!("found \"{}\"", field.value);
+        section.reject(
+            &field,
+            &found,
+            "expected a duration of 10s to 24h, or \"off\"",
+        );
+    }
+    allowed
 }
 
 /// The state directory that systemd has made for the unit, else the usual one.

@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use crate::World;
 use crate::api::Api;
 use crate::config::Config;
+use crate::config::stored;
 use crate::dry_run::DryRun;
+use crate::health::Health;
 use crate::identity::Host;
 use crate::logs::{LogsSummary, Mode};
 
@@ -33,17 +35,24 @@ fn roads(
     }
 }
 
+const TEXT: &str = "[[logs.file]]\npath = \"/nonexistent.log\"\ngroup = \"g\"\n";
+
 /// A reloader of a configuration that was read from no file.
 fn reloader() -> Reloader {
-    let text = "[[logs.file]]\npath = \"/nonexistent.log\"\ngroup = \"g\"\n";
+    reloader_of(
+        Config::from_text("agent.toml", TEXT).unwrap(),
+        Arc::default(),
+    )
+}
+
+fn reloader_of(config: Config, health: Arc<Health>) -> Reloader {
     let (_, logs_shutdown) = shutdown::channel();
     let api = Api::DryRun(DryRun::new(Box::new(Vec::new()), std::iter::empty()));
-    let config = Config::from_text("agent.toml", text).unwrap();
     let known = watch::channel(Host::default()).1;
     let world = World {
         api: Arc::new(api),
-        health: Arc::default(),
-        control: crate::Control::new(&config, &Arc::default(), known.clone()),
+        control: crate::Control::new(&config, &health, known.clone()),
+        health,
         known,
         group_matters: Arc::default(),
         intakes: crate::metrics::Intakes::default(),
@@ -137,4 +146,38 @@ async fn signals_that_end_by_themselves_end_the_agent_too() {
         matches!(ended, Err(RunError::Ended("signals"))),
         "{ended:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_parameters_hold_is_taken_or_refused_once_until_they_change_again() {
+    let health = Arc::new(Health::default());
+    let config = stored::read("ssm:/a".as_ref(), TEXT).unwrap();
+    let mut reloader = reloader_of(config, Arc::clone(&health));
+    let logs = tokio::spawn(std::future::pending());
+    let mut roads = roads(logs, |_| tokio::spawn(std::future::pending()));
+    let other = format!("[agent]\ndrain_timeout = \"7s\"\n{TEXT}");
+    let bad = "[agent]\ndrain_timeout = 7\n";
+    // What is held, and how many were refused and how long a drain is afterwards.
+    for (text, refused, drain) in [
+        (TEXT, 0, 20),
+        (bad, 1, 20),
+        (bad, 1, 20),
+        (&other, 1, 7),
+        (bad, 2, 7),
+        (&other, 2, 7),
+        (bad, 3, 7),
+        (TEXT, 3, 20),
+    ] {
+        reloader.take_stored(text.to_owned(), &mut roads).await;
+        let counts = health.problems.snapshot();
+        let counted = counts
+            .iter()
+            .find(|(reason, _)| *reason == "reload_refused");
+        assert_eq!(counted.map_or(0, |(_, count)| *count), refused, "{text}");
+        assert_eq!(
+            reloader.drain_timeout(),
+            Duration::from_secs(drain),
+            "{text}"
+        );
+    }
 }

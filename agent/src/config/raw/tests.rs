@@ -64,6 +64,10 @@ fn mistakes_about_aws_and_the_agent_are_told_with_place_and_remedy() {
                 ":2:18: agent.control_socket: found \"on\", expected an absolute path, or \"off\"",
             ),
             (
+                "[agent]\nconfig_check = \"9s\"",
+                ":2:16: agent.config_check: found \"9s\", expected a duration of 10s to 24h, or \"off\"",
+            ),
+            (
                 &format!("[agent]\ncontrol_socket = \"/{}\"", "x".repeat(107)),
                 "found 108 bytes, expected at most 107",
             ),
