@@ -8,6 +8,7 @@ mod account;
 mod aws;
 mod host;
 mod metadata;
+mod proved;
 mod rights;
 mod unit;
 
@@ -23,6 +24,7 @@ pub use account::name;
 pub use aws::{connect, has_failed};
 pub use host::{clock, disk};
 pub use metadata::instance;
+pub use proved::{Rights, Untried};
 pub use rights::{as_service, running};
 pub use unit::{Unit, unit};
 

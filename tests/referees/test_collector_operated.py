@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from conftest import ACCOUNT, REGION, Local, Process, binary, clean_environment, client, free_port, static_credentials, wait_until
-from test_doctor import Answers, judged
+from test_doctor import Answers, all_rights_are_told, judged
 
 PLANTED = "pl4nted-Secret-0123456789"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:plimsoll"
@@ -178,6 +178,7 @@ def test_a_good_host_has_no_failure_and_every_right_is_proved_without_an_effect(
     fine = {one["check"] for one in findings if one["verdict"] == "ok"}
     assert {"configuration", "files", "rules", "disk", "region", "credentials"} | RIGHTS - {"queue", "cost"} <= fine, findings
     judged(findings, "cost", "skipped", "--paid", "")
+    assert {"ce:GetCostAndUsage", "cloudwatch:TagResource"} < all_rights_are_told("collector", scene.config, findings)
     assert not stand_in.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert not stand_in.client("cloudwatch").list_dashboards()["DashboardEntries"]
     assert not stand_in.client("cloudwatch").list_metrics()["Metrics"]
@@ -195,6 +196,8 @@ def test_a_queue_that_is_there_is_asked_without_hiding_a_message(moto, tmp_path)
     findings = scene.doctor()
     judged(findings, "queue", "ok", "would be received", "")
     judged(findings, "queue", "ok", "would be deleted", "")
+    judged(findings, "rights", "skipped", "s3:GetObject", "")
+    all_rights_are_told("collector", scene.config, findings)
     judged(findings, "notifications", "failed", "Publish", "make the topic")
     visible = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert (visible["ApproximateNumberOfMessages"], visible["ApproximateNumberOfMessagesNotVisible"]) == ("1", "0")

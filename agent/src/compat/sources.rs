@@ -15,6 +15,8 @@ use plimsoll_core::error::chain;
 use super::surroundings::Surroundings;
 use super::{Part, cannot_read};
 
+/// How the program calls itself.
+const PROGRAM: &str = "plimsoll-agent";
 /// The name of the built-in configuration.
 const DEFAULT: &str = "default";
 /// What a configuration may have at most. A parameter has 8 KiB; the longest files that are known
@@ -53,9 +55,9 @@ pub(super) fn named(path: &Path) -> Result<Option<Part>, Problems> {
 
 /// The parameter, asked for from a thread that may wait.
 fn parameter_here(name: &str, path: &Path) -> Result<Result<String, String>, Problems> {
-    let mut settings = Settings::default();
+    let mut settings = own_settings();
     Surroundings::beside(path)?.reach(&mut settings)?;
-    let runtime = runtime("plimsoll-agent", 1);
+    let runtime = runtime(PROGRAM, 1);
     let read = runtime.and_then(|runtime| {
         let text = runtime.block_on(read_parameter(name, &settings));
         runtime.shutdown_background();
@@ -70,7 +72,7 @@ fn parameter_here(name: &str, path: &Path) -> Result<Result<String, String>, Pro
 /// # Errors
 /// One line that says which one cannot be read, and why.
 pub(crate) fn joined(names: &[String]) -> Result<String, String> {
-    let runtime = runtime("plimsoll-agent", 1)?;
+    let runtime = runtime(PROGRAM, 1)?;
     let text = runtime.block_on(gathered(names));
     runtime.shutdown_background();
     text
@@ -81,7 +83,7 @@ pub(crate) fn joined(names: &[String]) -> Result<String, String> {
 /// # Errors
 /// See [`joined`].
 pub(crate) async fn gathered(names: &[String]) -> Result<String, String> {
-    let clients = Clients::connect(&Settings::default()).await;
+    let clients = Clients::connect(&own_settings()).await;
     let clients = clients.map_err(|error| unread(&names.join(","), &error))?;
     let mut text = String::new();
     for name in names {
@@ -89,6 +91,14 @@ pub(crate) async fn gathered(names: &[String]) -> Result<String, String> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// How AWS is reached before there is a configuration that says so, under this program's own name.
+fn own_settings() -> Settings {
+    Settings {
+        app_name: PROGRAM.to_owned(),
+        ..Settings::default()
+    }
 }
 
 /// One source.

@@ -16,10 +16,10 @@ use plimsoll_aws::{
 };
 use plimsoll_core::catalog::AGENT_CALLS;
 use plimsoll_core::clock::{Clock, SystemClock};
-use plimsoll_ops::doctor::{Report, connect, has_failed};
+use plimsoll_ops::doctor::{Report, Rights, connect, has_failed};
 use serde_json::json;
 
-use super::rights::Rights;
+use super::rights;
 use crate::config::Config;
 use crate::fill_names;
 use crate::health::Health;
@@ -36,14 +36,14 @@ const NAMESPACES_MAX: usize = 10;
 const TOO_OLD: Duration = Duration::from_hours(24 * 21);
 /// Asks AWS whatever the configuration will have the agent ask.
 pub(super) async fn ask(config: &Config, host: &Host, report: &mut Report) {
-    let mut rights = Rights::default();
+    let mut tried = Rights::default();
     if let Some(clients) = connect(&config.aws, report).await {
-        rights.connected = true;
-        logs(&clients.logs(), config, host, (&mut rights, report)).await;
-        metrics(&clients.cloudwatch(), config, (&mut rights, report)).await;
-        scaling(&clients.scaling(), config, host, (&mut rights, report)).await;
+        tried.connected = true;
+        logs(&clients.logs(), config, host, (&mut tried, report)).await;
+        metrics(&clients.cloudwatch(), config, (&mut tried, report)).await;
+        scaling(&clients.scaling(), config, host, (&mut tried, report)).await;
     }
-    rights.tell(config, host, report);
+    rights::tell(&tried, config, host, report);
 }
 
 async fn logs(
@@ -107,11 +107,7 @@ async fn metrics(api: &CloudWatch, config: &Config, (rights, report): (&mut Righ
         rights.tried(Call::PutMetricData);
         match api.put_metric_data(namespace, &[datum]).await {
             Ok(()) | Err(Error::Rejected { .. }) => {
-                let action = Call::PutMetricData.action();
-                report.fine(
-                    "metrics",
-                    format!("{action}: metrics in {namespace} would be taken"),
-                );
+                report.fine("metrics", format!("metrics in {namespace} would be taken"));
             }
             Err(error) => has_failed("metrics", &error, report),
         }
@@ -144,15 +140,13 @@ async fn scaling(
             hook: NOBODY.to_owned(),
             instance_id: instance.instance_id.clone(),
         };
-        let complete = Call::CompleteLifecycleAction;
-        rights.tried(complete);
+        rights.tried(Call::CompleteLifecycleAction);
         let done = api.complete_lifecycle_action(&wait, LifecycleResult::Continue);
-        hook(complete, "completed", &done.await, report);
+        hook("completed", &done.await, report);
         if lifecycle.termination_hook.is_some() {
-            let prolong = Call::RecordLifecycleActionHeartbeat;
-            rights.tried(prolong);
+            rights.tried(Call::RecordLifecycleActionHeartbeat);
             let done = api.record_heartbeat(&wait).await;
-            hook(prolong, "prolonged", &done, report);
+            hook("prolonged", &done, report);
         }
     }
 }
@@ -164,7 +158,6 @@ async fn group_by_tag(
     matters: bool,
     report: &mut Report,
 ) -> Option<String> {
-    let action = Call::DescribeTags.action();
     let group = match api.group_of(instance_id).await {
         Ok(group) => group,
         Err(error) => {
@@ -175,11 +168,10 @@ async fn group_by_tag(
     match &group {
         None if matters => in_no_group(report),
         None => {
-            let found = format!("{action}: the instance is in no Auto Scaling group");
-            report.fine("auto_scaling", found);
+            report.fine("auto_scaling", "the instance is in no Auto Scaling group");
         }
         Some(name) => {
-            let found = format!("{action}: the instance is in {name}, by its tag");
+            let found = format!("the instance is in {name}, by its tag");
             report.fine("auto_scaling", found);
         }
     }
@@ -195,13 +187,10 @@ fn in_no_group(report: &mut Report) {
 }
 
 /// What a call about a wait that nobody is in has shown.
-fn hook(call: Call, what: &str, answer: &Result<Lifecycle, Error>, report: &mut Report) {
+fn hook(what: &str, answer: &Result<Lifecycle, Error>, report: &mut Report) {
     match answer {
         Ok(_) | Err(Error::Rejected { .. }) => {
-            report.fine(
-                "auto_scaling",
-                format!("{}: waits of hooks would be {what}", call.action()),
-            );
+            report.fine("auto_scaling", format!("waits of hooks would be {what}"));
         }
         Err(error) => has_failed("auto_scaling", error, report),
     }

@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_aws::policy::Place;
 use plimsoll_aws::{
-    Alarm, AlarmsApi, CloudWatch, CostApi, CostExplorer, CostQuery, Datum, DatumValue, Error,
-    MetricsApi, QueueApi, Series, Sns, Sqs,
+    Alarm, AlarmsApi, Call, Clients, CloudWatch, CostApi, CostExplorer, CostQuery, Datum,
+    DatumValue, Error, MetricsApi, QueueApi, Series, Sns, Sqs, beside,
 };
 use plimsoll_core::catalog::{RULES_LOADED, namespace};
 use plimsoll_core::clock::{Clock, SystemClock};
-use plimsoll_ops::doctor::{Report, connect, has_failed};
+use plimsoll_ops::doctor::{Report, Rights, Untried, connect, has_failed};
 
 use crate::config::{Config, CostFeed};
+use crate::policy::{Beside, Needs};
 
 /// What is not there: an alarm, a dashboard, a receipt.
 const NOBODY: &str = "plimsoll-doctor";
@@ -31,32 +33,57 @@ const KNOWN_DAY: Duration = Duration::from_hours(24 * 3);
 
 /// Asks AWS whatever the configuration will have the collector ask.
 pub(super) async fn ask(config: &Config, paid: bool, report: &mut Report) {
-    let Some(clients) = connect(&config.aws, report).await else {
-        return;
-    };
+    let mut rights = Rights::default();
+    if let Some(clients) = connect(&config.aws, report).await {
+        rights.connected = true;
+        make_calls(&clients, config, paid, (&mut rights, report)).await;
+    }
+    let policy = Needs::of(config).policy(&Place::new(None, None, None), &Beside::default());
+    rights.tell(&policy, why, report);
+}
+
+/// Why a right was not tried.
+fn why(action: &str) -> Untried {
+    Untried::Because(if action == Call::GetCostAndUsage.action() {
+        "each question costs US$0.01, and --paid asks one"
+    } else {
+        "the bucket is known from messages alone"
+    })
+}
+
+async fn make_calls(
+    clients: &Clients,
+    config: &Config,
+    paid: bool,
+    (rights, report): (&mut Rights, &mut Report),
+) {
     for feed in [&config.cloudtrail, &config.guardduty]
         .into_iter()
         .flatten()
     {
         if let Some(url) = &feed.queue_url {
-            queue(&clients.sqs(), url, report).await;
+            queue(&clients.sqs(), url, (rights, report)).await;
         }
     }
     let told = [&config.notify.topic_arn, &config.notify.chat_topic_arn];
     for topic in told.into_iter().flatten() {
+        rights.tried(Call::Publish);
         publish(&clients.sns(), topic, report).await;
     }
     let cloudwatch = clients.cloudwatch();
+    rights.tried(Call::PutMetricData);
     metrics(&cloudwatch, report).await;
-    planned(&cloudwatch, config, report).await;
+    planned(&cloudwatch, config, (rights, report)).await;
     if let Some(CostFeed::Explorer { .. }) = config.cost {
-        cost(&clients.cost_explorer(), paid, report).await;
+        cost(&clients.cost_explorer(), paid, (rights, report)).await;
     }
 }
 
 /// Receiving is tried by asking for more messages than there can be, so that none is hidden from the
 /// collector that runs.
-async fn queue(sqs: &Sqs, url: &str, report: &mut Report) {
+async fn queue(sqs: &Sqs, url: &str, (rights, report): (&mut Rights, &mut Report)) {
+    rights.tried(Call::ReceiveMessage);
+    rights.tried(Call::DeleteMessage);
     let tried = [
         ("received", sqs.may_receive(url).await),
         ("deleted", sqs.delete(url, NOBODY).await),
@@ -117,14 +144,16 @@ async fn metrics(api: &CloudWatch, report: &mut Report) {
 }
 
 /// Reads what the plan compares with, and tries to write if it is to be applied.
-async fn planned(api: &CloudWatch, config: &Config, report: &mut Report) {
+async fn planned(api: &CloudWatch, config: &Config, (rights, report): (&mut Rights, &mut Report)) {
     let plan = &config.plan;
     let dashboard = plan.dashboard.as_deref();
     if plan.alarms {
+        rights.tried(Call::DescribeAlarms);
         let read = api.describe_alarms(NOBODY).await.map(drop);
         judge("alarms", "can be read", read, report);
     }
     if let Some(name) = dashboard {
+        rights.tried(Call::GetDashboard);
         let read = api.get_dashboard(name).await.map(drop);
         judge("dashboard", "can be read", read, report);
     }
@@ -135,10 +164,13 @@ async fn planned(api: &CloudWatch, config: &Config, report: &mut Report) {
         );
     }
     if plan.alarms {
+        rights.tried(Call::PutMetricAlarm);
+        rights.tried_action(beside::TAG_ALARM);
         let put = api.put_alarm(&impossible()).await;
         judge("alarms", "would be put", put, report);
     }
     if let Some(name) = dashboard {
+        rights.tried(Call::PutDashboard);
         // No JSON, so it is refused; under its own name, since the right may be for no other.
         let put = api.put_dashboard(name, "{").await.map(drop);
         judge("dashboard", "would be put", put, report);
@@ -173,10 +205,11 @@ fn impossible() -> Alarm {
     }
 }
 
-async fn cost(api: &CostExplorer, paid: bool, report: &mut Report) {
+async fn cost(api: &CostExplorer, paid: bool, (rights, report): (&mut Rights, &mut Report)) {
     if !paid {
         return report.skip("cost", "each question costs US$0.01; `--paid` asks one");
     }
+    rights.tried(Call::GetCostAndUsage);
     let day = |time: plimsoll_core::clock::UnixMillis| {
         let text = time.to_string();
         text.split('T').next().unwrap_or_default().to_owned()
