@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from conftest import ROOT, wait_until
-from debian import NEWER, OLDER, URL, configured, debian, debs, machine, needs_root, run  # noqa: F401
+from debian import NEWER, OLDER, URL, build, configured, debian, debs, machine, needs_root, run  # noqa: F401
 from test_service import drop_in, line, writing
 
 pytestmark = needs_root
@@ -184,7 +184,7 @@ def test_what_cannot_be_tried_is_refused_and_changes_nothing(on_older, debs, tmp
         done = attempt(machine, *arguments)
         assert done.returncode == 2 and why in done.stdout, (arguments, done.stdout)
     filler = machine.root / "filler"
-    with open(filler, "wb") as full, contextlib.suppress(OSError):
+    with open(filler, "wb", buffering=0) as full, contextlib.suppress(OSError):
         while True:
             full.write(bytes(1 << 20))
     done = attempt(machine, "--package", package)
@@ -239,6 +239,32 @@ def test_a_watcher_that_is_killed_goes_on_and_a_removal_ends_the_trial(on_older,
         assert not machine.is_active("plimsoll-agent-next") and not machine.is_active("plimsoll-agent-probation")
         assert not (machine.root / "var/lib/plimsoll-agent-next").exists()
         assert machine.tried("test", "-e", "/run/systemd/system/plimsoll-agent-next.service").returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["rpm", "tar"])
+def test_other_kinds_of_packages_are_tried_alike(machine, kind, tmp_path):
+    machine.write(CONFIGURATION, configured())
+    # rpm knows nothing of what dpkg has installed.
+    rpm = machine.write("/usr/local/bin/rpm", '#!/bin/sh\ncase "$1" in\n-U) exec /usr/bin/rpm --force-debian --nodeps "$@" ;;\n'
+                        '*) exec /usr/bin/rpm "$@" ;;\nesac\n')
+    rpm.chmod(0o755)
+    older, newer = (build(kind, "agent", tmp_path, VERSION=version, TAR_LEVEL="1") for version in (OLDER, "0.2.0"))
+    if kind == "rpm":
+        machine.install(older)
+    else:
+        run("tar", "-C", machine.root / "opt", "-xzf", older)
+        machine.run("sh", f"/opt/{older.name.removesuffix('.tar.gz')}/install")
+    line(machine, "first")
+    machine.wait_for_event("/app", "first")
+    process = machine.show("MainPID")
+    done = attempt(machine, "--package", machine.bring(newer), seconds=2)
+    assert done.returncode == 0 and "the candidate was promoted: version 0.2.0" in done.stdout, done.stdout
+    assert machine.is_active() and machine.show("MainPID") != process
+    if kind == "rpm":
+        assert machine.run("rpm", "-q", "--qf", "%{VERSION}", "plimsoll-agent") == "0.2.0"
+    line(machine, "second")
+    machine.wait_for_event("/app", "second")
+    assert machine.events("/app") == ["first", "second"]
 
 
 def test_a_fleet_tries_what_it_has_fetched(on_older, debs):
