@@ -5,7 +5,7 @@
 //! and       = not { "and" not }
 //! not       = "not" not | "(" or ")" | quantity "of" pattern | name
 //! quantity  = "1" | "any" | "all"
-//! pattern   = "them" | name with "*"
+//! pattern   = "them" | name with "*" anywhere
 //! ```
 //!
 //! Source: Sigma specification 2.1.0, "Detection", section "Condition".
@@ -40,6 +40,11 @@ impl Condition {
             None => Ok(condition),
             Some(word) => Err(format!("`{word}` stands where `and` or `or` belongs")),
         }
+    }
+
+    /// A condition of several: one of them is enough.
+    pub(super) fn any(conditions: Vec<Self>) -> Self {
+        single_or(conditions, Self::Any)
     }
 
     /// Whether it holds, given which selections do. A selection is asked only when it matters.
@@ -155,10 +160,12 @@ impl<'a> Parser<'a> {
     fn quantified(&mut self, all: bool) -> Result<Condition, String> {
         let pattern = self.peek().ok_or("`of` needs `them` or a name with `*`")?;
         self.at += 1;
-        let matches = |name: &str| match pattern.strip_suffix('*') {
-            _ if pattern.eq_ignore_ascii_case("them") => !name.starts_with('_'),
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
+        let matches = |name: &str| {
+            if pattern.eq_ignore_ascii_case("them") {
+                !name.starts_with('_')
+            } else {
+                fits(name, pattern)
+            }
         };
         let parts: Vec<_> = (0..)
             .zip(self.names)
@@ -184,6 +191,19 @@ impl<'a> Parser<'a> {
             )
         })
     }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any letters.
+fn fits(name: &str, pattern: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('*') else {
+        return name == pattern;
+    };
+    let Some(name) = name.strip_prefix(before) else {
+        return false;
+    };
+    let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+    let mut tails = ends.filter_map(|at| name.get(at..));
+    tails.any(|tail| fits(tail, rest))
 }
 
 fn single_or(mut parts: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -> Condition {
@@ -226,6 +246,9 @@ mod tests {
         check("all of sel_*", &["sel_a", "sel_b"], true);
         check("any of them", &["filter"], true);
         check("1 of them", &["_hidden"], false);
+        check("1 of *_b", &["sel_b"], true);
+        check("1 of *_b", &["sel_a"], false);
+        check("1 of s*_*", &["sel_a"], true);
         check("sel_a and not 1 of filter*", &["sel_a", "filter"], false);
     }
 

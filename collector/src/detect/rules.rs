@@ -8,29 +8,9 @@ use super::rule::{Novelty, Rule, RuleTest, TestEvent};
 use super::yaml::RuleError;
 use crate::source::activity;
 
-/// The rules that are built in: every file of `rules/` at the root of the repository.
-const BUILT_IN: [(&str, &str); 5] = [
-    (
-        "cloudtrail/console-login-without-mfa.yml",
-        include_str!("../../../rules/cloudtrail/console-login-without-mfa.yml"),
-    ),
-    (
-        "cloudtrail/large-instances-in-new-region.yml",
-        include_str!("../../../rules/cloudtrail/large-instances-in-new-region.yml"),
-    ),
-    (
-        "cloudtrail/root-used.yml",
-        include_str!("../../../rules/cloudtrail/root-used.yml"),
-    ),
-    (
-        "cloudtrail/security-group-open-to-world.yml",
-        include_str!("../../../rules/cloudtrail/security-group-open-to-world.yml"),
-    ),
-    (
-        "cloudtrail/trail-stopped.yml",
-        include_str!("../../../rules/cloudtrail/trail-stopped.yml"),
-    ),
-];
+/// The rules that are built in: every file of `rules/` at the root of the repository, by its path
+/// below it (`build.rs`).
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// Directories inside directories that are looked at.
 const DEPTH_MAX: usize = 8;
@@ -48,8 +28,9 @@ impl RuleSet {
     /// # Errors
     /// Every mistake in them; a test keeps them free of any.
     pub fn built_in() -> Result<Self, Vec<RuleError>> {
-        let parsed = BUILT_IN.map(|(file, text)| (None, Rule::parse(file, text)));
-        Self::gather(parsed.into_iter().collect())
+        let parsed = BUILT_IN.iter();
+        let parsed = parsed.map(|(file, text)| (None, Rule::parse(file, text)));
+        Self::gather(parsed.collect())
     }
 
     /// Every `.yml` and `.yaml` file under a directory.
@@ -200,6 +181,14 @@ fn list(directory: &Path, depth_left: usize, files: &mut Vec<PathBuf>) -> std::i
 mod tests {
     use super::*;
 
+    /// A rule that is built in.
+    fn trail_stopped() -> (&'static str, &'static str) {
+        let found = BUILT_IN
+            .iter()
+            .find(|(file, _)| file.ends_with("/trail-stopped.yml"));
+        *found.unwrap()
+    }
+
     #[test]
     fn every_built_in_rule_passes_its_own_tests_in_both_directions() {
         let rules = RuleSet::built_in().unwrap();
@@ -228,7 +217,8 @@ mod tests {
             .map(|path| path.strip_prefix(&folder).unwrap().display().to_string())
             .collect();
         names.sort();
-        assert_eq!(names, BUILT_IN.map(|(file, _)| file.to_owned()));
+        let built_in: Vec<&str> = BUILT_IN.iter().map(|(file, _)| *file).collect();
+        assert_eq!(names, built_in);
         assert_eq!(RuleSet::load(&folder).unwrap().rules().len(), names.len());
     }
 
@@ -262,7 +252,7 @@ mod tests {
     #[test]
     fn a_test_may_keep_its_event_in_a_file_next_to_the_rule() {
         let folder = tempfile::tempdir().unwrap();
-        let (_, rule) = BUILT_IN[4];
+        let (_, rule) = trail_stopped();
         let tests = "  tests:\n    - {name: from a file, match: true, file: stop.json}\n";
         let (before, _) = rule.split_once("  tests:\n").unwrap();
         fs::write(folder.path().join("r.yml"), format!("{before}{tests}")).unwrap();
@@ -279,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_test_that_fails_names_rule_and_line() {
-        let (file, text) = BUILT_IN[4];
+        let (file, text) = trail_stopped();
         let text = text.replacen("match: true", "match: false", 1);
         let rules = RuleSet(vec![Rule::parse(file, &text).unwrap()]);
         let failed = rules.failed_tests();

@@ -8,10 +8,11 @@ use crate::detect::field::Path;
 use crate::detect::selection::Selection;
 use crate::detect::template::Template;
 use crate::detect::yaml::{Entry, Node, RuleError, Tree};
-use crate::finding::Severity;
+use crate::finding::{Severity, stable_id};
 
-/// Keys of a rule. Source: Sigma specification 2.1.0, "Structure"; the last is ours.
-const KEYS: [&str; 17] = [
+/// Keys of a rule. Source: Sigma specification 2.1.0, "Structure"; the last is ours. Others are let
+/// be, as the specification has it, unless they look like one of these.
+const KEYS: [&str; 20] = [
     "title",
     "id",
     "name",
@@ -28,8 +29,15 @@ const KEYS: [&str; 17] = [
     "falsepositives",
     "fields",
     "level",
+    "license",
+    "scope",
+    "taxonomy",
     "plimsoll",
 ];
+/// Letters by which a key may differ from another and still be taken for it.
+const TYPO_LETTERS: usize = 2;
+/// What a rule without our block tells.
+const SUMMARY: &str = "{principal} called {event} in {region} from {source_ip}";
 /// Keys of our block.
 const OWN_KEYS: [&str; 8] = [
     "summary",
@@ -47,6 +55,7 @@ const TEST_KEYS: [&str; 5] = ["name", "match", "event", "file", "new_region"];
 const STATUSES: [&str; 3] = ["stable", "test", "experimental"];
 
 /// A part of a rule that is being read.
+#[derive(Default)]
 struct Part<'a> {
     entries: &'a [Entry],
     line: u64,
@@ -157,45 +166,46 @@ impl Reader {
     }
 
     fn rule(&mut self, root: &Node) -> Option<Rule> {
-        let top = self.part(root, "", &KEYS)?;
-        let (id, title) = (self.text(&top, "id"), self.text(&top, "title"));
-        let description = self.text(&top, "description").unwrap_or_default();
-        self.word(&top, "status", &STATUSES.map(|word| (word, ())));
-        let levels = Severity::ALL.map(|level| (level.as_str(), level));
-        let level = self
-            .need(&top, "level")
-            .and(self.word(&top, "level", &levels));
+        let top = self.part(root, "", &[])?;
+        self.look_alikes(&top);
+        let head = self.head(&top);
         self.log_source(&top);
         let own = top
             .entry("plimsoll")
             .and_then(|entry| self.part(&entry.node, "plimsoll", &OWN_KEYS));
-        if own.is_none() && top.entry("plimsoll").is_none() {
-            self.wrong(
-                top.line,
-                "plimsoll",
-                "is missing: it holds summary and tests",
-            );
-        }
         let each = own.iter().flat_map(|own| self.texts(own, "each"));
         let each: Vec<Path> = each.map(|text| Path::new(&text)).collect();
-        // Without our block nobody can say whether fields below `each` are wrong.
-        let detection = self.detection(&top, own.is_none() || !each.is_empty());
-        let own = own?;
-        let summary = self.summary(&own);
+        let is_ours = top.entry("plimsoll").is_some();
+        let detection = self.detection(&top, !each.is_empty(), is_ours);
+        let own = match own {
+            Some(own) => own,
+            None if is_ours => return None,
+            None => Part::default(),
+        };
+        let summary = if is_ours {
+            self.summary(&own)
+        } else {
+            Template::parse(SUMMARY).ok()
+        };
         let entities = self.entities(&own);
         let new = self.word(&own, "new", &[("region", NewThing::Region)]);
         let price = self.word(&own, "price", &[("instances", Price::Instances)]);
         let failures = [("lower", Failed::Lower), ("skip", Failed::Skip)];
         let failed = self.word(&own, "failed", &failures).unwrap_or_default();
         let next_steps = self.texts(&own, "next_steps");
-        let tests = self.tests(&own);
+        let tests = if is_ours {
+            self.tests(&own)
+        } else {
+            Vec::new()
+        };
         let (selections, condition) = detection?;
+        let (title, id, level, description) = head?;
         Some(Rule {
             file: self.file.clone(),
             folder: None,
-            id: id?,
-            title: title?,
-            level: level?,
+            id,
+            title,
+            level,
             description,
             selections,
             condition,
@@ -208,6 +218,41 @@ impl Reader {
             next_steps,
             tests,
         })
+    }
+
+    /// Title, id, level and description. Only the title must be there: without an id the title makes
+    /// one, and without a level the rule is `medium`.
+    fn head(&mut self, top: &Part<'_>) -> Option<(String, String, Severity, String)> {
+        let title = self.text(top, "title");
+        let id = match (top.entry("id"), &title) {
+            (None, Some(title)) => Some(stable_id([title.as_str()])),
+            _ => self.text(top, "id"),
+        };
+        let description = match top.entry("description") {
+            Some(_) => self.text(top, "description")?,
+            None => String::new(),
+        };
+        self.word(top, "status", &STATUSES.map(|word| (word, ())));
+        let levels = Severity::ALL.map(|level| (level.as_str(), level));
+        let level = match top.entry("level") {
+            Some(_) => self.word(top, "level", &levels),
+            None => Some(Severity::Medium),
+        };
+        Some((title?, id?, level?, description))
+    }
+
+    /// Refuses keys that are nearly one that is known: what is meant by them would be lost.
+    fn look_alikes(&mut self, top: &Part<'_>) {
+        for entry in top.entries {
+            let key = entry.key.as_str();
+            let nearest = KEYS.iter().find(|known| {
+                !KEYS.contains(&key) && strsim::damerau_levenshtein(known, key) <= TYPO_LETTERS
+            });
+            if let Some(nearest) = nearest {
+                let what = format!("unknown key; did you mean `{nearest}`?");
+                self.wrong(entry.line, key, what);
+            }
+        }
     }
 
     fn log_source(&mut self, top: &Part<'_>) {
@@ -225,7 +270,12 @@ impl Reader {
         }
     }
 
-    fn detection(&mut self, top: &Part<'_>, has_each: bool) -> Option<(Vec<Selection>, Condition)> {
+    fn detection(
+        &mut self,
+        top: &Part<'_>,
+        has_each: bool,
+        is_ours: bool,
+    ) -> Option<(Vec<Selection>, Condition)> {
         let entry = self.need(top, "detection")?;
         let block = self.part(&entry.node, "detection", &[])?;
         let wanted = self.need(&block, "condition");
@@ -247,14 +297,14 @@ impl Reader {
             }
         }
         let written = wanted?;
-        let Some(text) = written.node.as_str() else {
-            self.wrong(written.line, "detection.condition", "expected one text");
-            return None;
-        };
         let names: Vec<&str> = parts.iter().map(|entry| entry.key.as_str()).collect();
-        let parsed = Condition::parse(text, &names)
+        let texts = self.texts(&block, "condition");
+        let parsed = texts.iter().map(|text| Condition::parse(text, &names));
+        let parsed = parsed
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|what| self.wrong(written.line, "detection.condition", what))
             .ok()?;
+        let parsed = Condition::any(parsed);
         let mut used = vec![false; names.len()];
         parsed.each_selection(&mut |number| {
             if let Some(used) = used.get_mut(number) {
@@ -262,7 +312,7 @@ impl Reader {
             }
         });
         for (entry, used) in parts.iter().zip(used) {
-            if !used {
+            if !used && is_ours {
                 let key = below("detection", &entry.key);
                 self.wrong(entry.line, key, "the condition does not use this selection");
             }

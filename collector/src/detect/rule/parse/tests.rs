@@ -143,16 +143,31 @@ fn all_mistakes_are_told_at_once() {
         keys.contains(&"id") && keys.contains(&"logsource"),
         "{errors:?}"
     );
-    assert!(keys.contains(&"plimsoll"), "{errors:?}");
+    assert!(keys.contains(&"detection"), "{errors:?}");
     assert!(errors[0].to_string().starts_with("r.yml:"), "{}", errors[0]);
 }
 
 #[test]
-fn a_rule_without_our_block_is_read_to_its_end_all_the_same() {
+fn a_rule_of_others_is_read_without_our_block_and_without_what_the_format_lets_out() {
     let (sigma, _) = RULE.split_once("plimsoll:").unwrap();
+    let whole = rule("r.yml", sigma).unwrap();
+    assert!(whole.tests.is_empty() && whole.next_steps.is_empty());
+    let lines = sigma.lines().filter(|line| {
+        let left_out = ["id:", "level:", "status:", "description:"];
+        !left_out.iter().any(|key| line.starts_with(key))
+    });
+    let short = lines.collect::<Vec<_>>().join("\n") + "\n";
+    let more = format!("simulation: {{type: x}}\nregression_tests_path: y\n{short}");
+    let bare = rule("r.yml", &more).unwrap();
+    assert_eq!(bare.level, Severity::Medium);
+    assert_eq!(
+        bare.id,
+        rule("other.yml", &short).unwrap().id,
+        "the title makes it"
+    );
     let broken = sigma.replace("condition: selection", "condition: other");
     let told = rule("r.yml", &broken).unwrap_err();
-    let keys: Vec<&str> = told.iter().map(|error| error.key.as_str()).collect();
-    assert!(keys.contains(&"plimsoll"), "{told:?}");
-    assert!(keys.contains(&"detection.condition"), "{told:?}");
+    assert_eq!(told[0].key, "detection.condition", "{told:?}");
+    let near = rule("r.yml", &format!("{sigma}plimsol: {{}}\n")).unwrap_err();
+    assert!(near[0].what.contains("did you mean `plimsoll`"), "{near:?}");
 }
