@@ -1,5 +1,5 @@
 //! The command line: `plimsoll-collector run | validate | doctor | bundle | status | plan | policy |
-//! backtest | version`.
+//! investigate | backtest | version`.
 //!
 //! Exit codes: 0 fine, 1 something is wrong, 64 the command line itself. `status` adds 2, the
 //! collector does not run, and 4, it does not let itself be asked.
@@ -19,6 +19,7 @@ mod asking;
 mod backtest;
 mod bundle;
 mod doctor;
+mod investigate;
 mod policy;
 mod status;
 
@@ -61,6 +62,9 @@ enum Command {
     /// Print the rights in AWS that the configuration needs, as a document for IAM; without a
     /// configuration, all that the collector can ever need. Changes nothing.
     Policy(policy::PolicyArgs),
+    /// Look for attacks in CloudTrail events that lie in files. Calls nothing, and needs no
+    /// configuration.
+    Investigate(investigate::InvestigateArgs),
     /// Show what scaling policies would have made of a load that was. Calls nothing.
     Backtest(backtest::BacktestArgs),
     /// Print the version.
@@ -119,6 +123,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => return status::run(&args),
         Command::Plan(args) => plan(&args),
         Command::Policy(args) => policy::run(&args),
+        Command::Investigate(args) => investigate::run(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Version => {
             print(concat!(

@@ -16,6 +16,7 @@ pub mod finding;
 pub mod health;
 pub mod incident;
 pub mod intake;
+pub mod investigate;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;

@@ -48,8 +48,9 @@ pub struct Decisions {
 
 /// What one unit came to.
 #[derive(Debug, Default)]
-struct Done {
-    taken: TakenIn,
+pub(crate) struct Done {
+    /// What was taken in.
+    pub(crate) taken: TakenIn,
     incidents: Vec<Incident>,
     posted: u64,
     cost: Option<Cost>,
@@ -169,7 +170,10 @@ impl Pipeline {
 }
 
 /// Everything that one unit comes to, in one transaction.
-fn handle(
+///
+/// # Errors
+/// SQLite's.
+pub(crate) fn handle(
     tx: &Tx<'_>,
     unit: &Unit,
     decisions: &Decisions,

@@ -25,6 +25,9 @@ _plimsoll__collector() {
             plimsoll__collector,doctor)
                 cmd="plimsoll__collector__subcmd__doctor"
                 ;;
+            plimsoll__collector,investigate)
+                cmd="plimsoll__collector__subcmd__investigate"
+                ;;
             plimsoll__collector,plan)
                 cmd="plimsoll__collector__subcmd__plan"
                 ;;
@@ -50,7 +53,7 @@ _plimsoll__collector() {
 
     case "${cmd}" in
         plimsoll__collector)
-            opts="-h -V --help --version run validate doctor bundle status plan policy backtest version"
+            opts="-h -V --help --version run validate doctor bundle status plan policy investigate backtest version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -151,6 +154,32 @@ _plimsoll__collector() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        plimsoll__subcmd__collector__subcmd__investigate)
+            opts="-h --json --rules --min-severity --home-region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-severity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

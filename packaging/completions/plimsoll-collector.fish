@@ -33,6 +33,7 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "status" -d 'Tell how the running collector is: what it reads and tells, what fails and since when'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "plan" -d 'Show how alarms and the dashboard differ from what they should be. Changes nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "policy" -d 'Print the rights in AWS that the configuration needs, as a document for IAM; without a configuration, all that the collector can ever need. Changes nothing'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "investigate" -d 'Look for attacks in CloudTrail events that lie in files. Calls nothing, and needs no configuration'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "backtest" -d 'Show what scaling policies would have made of a load that was. Calls nothing'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_needs_command" -f -a "version" -d 'Print the version'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand run" -l config -d 'The configuration file' -r -F
@@ -65,6 +66,11 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand po
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l all -d 'Everything that the collector can ever need, whatever is configured'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -l list-bucket -d 'Let buckets be listed, so that an object that is gone is told from one that is denied'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand policy" -s h -l help -d 'Print help'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand investigate" -l rules -d 'Rules of this directory besides those that are built in; one with the id of a built-in rule takes its place' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand investigate" -l min-severity -d 'Leave out what is less severe' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand investigate" -l home-region -d 'A Region in use, so that others are new at once; may be given again. Else Regions are learned from the first seven days of the events' -r
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand investigate" -l json -d 'One JSON object for each finding'
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand investigate" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l scenario -d 'A TOML file with the group and the alternatives; it may name the history' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l target -d 'What one instance should carry, in the unit of the history' -r
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand backtest" -l policy -d 'Input of `aws autoscaling put-scaling-policy` with target tracking, each an alternative of its own. None: target tracking at --target, by three signals' -r -F

@@ -92,6 +92,15 @@ impl RuleSet {
         }
     }
 
+    /// These rules and `others`; one of them that has the id of one of these takes its place.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        self.0
+            .retain(|rule| others.0.iter().all(|other| other.id != rule.id));
+        self.0.extend(others.0);
+        self
+    }
+
     /// The rules.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {

@@ -269,6 +269,18 @@ struct Found {
     unreadable: Vec<(PathBuf, io::Error)>,
 }
 
+/// Every file under `root` that has one of the names, in the order of paths, and what could not be
+/// looked at. Where `root` is a file itself, it may have any name. Blocks.
+pub(crate) fn files(root: &Path) -> (Vec<PathBuf>, Vec<(PathBuf, io::Error)>) {
+    let found = look(root);
+    (found.files.into_keys().collect(), found.unreadable)
+}
+
+/// Whether a file of this name is looked at.
+pub(crate) fn is_named(name: &str) -> bool {
+    SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
 /// Looks at everything under `root`.
 fn look(root: &Path) -> Found {
     let mut found = Found::default();
@@ -307,7 +319,7 @@ fn list(path: &Path, depth_left: usize, found: &mut Found) {
             if depth_left > 0 && !cloudtrail::holds_no_records(&name) {
                 list(&entry.path(), depth_left - 1, found);
             }
-        } else if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
+        } else if is_named(&name) {
             add(entry.path(), found);
         }
     }
@@ -370,7 +382,7 @@ fn read_file(
 }
 
 /// Reads what a file or an object holds.
-pub(super) fn read_bytes(
+pub(crate) fn read_bytes(
     bytes: &[u8],
     format: Format,
     origin: &str,
