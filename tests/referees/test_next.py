@@ -210,7 +210,9 @@ def test_a_promoted_version_that_does_not_come_up_is_replaced_by_the_one_before(
     assert_delivered(machine, written)
 
 
-@pytest.mark.parametrize("state, word, version", [("probation", "fell-back", OLDER), ("promoting", "promoted", NEWER)])
+@pytest.mark.parametrize("state, word, version", [
+    ("probation", "the machine was started again", OLDER), ("promoting", "the candidate was promoted", NEWER),
+])
 def test_a_boot_starts_what_is_installed_and_ends_the_trial(on_older, debs, state, word, version):
     machine = on_older
     with on_probation(machine, "--package", machine.bring(debs["agent", NEWER])):
@@ -222,7 +224,9 @@ def test_a_boot_starts_what_is_installed_and_ends_the_trial(on_older, debs, stat
         trial.write_text(re.sub("(?m)^state=.*$", f"state={state}", re.sub("(?m)^boot=.*$", "boot=before", trial.read_text())))
         # What a boot does.
         machine.run("systemctl", "start", "multi-user.target", "plimsoll-agent")
-    assert word in status(machine).stdout and machine.version() == version and machine.is_active()
+    assert word in status(machine).stdout, status(machine).stdout
+    assert not (machine.root / "var/lib/plimsoll-agent-next/refused").exists(), "it may be tried again"
+    assert machine.version() == version and machine.is_active()
     line(machine, "second")
     machine.wait_for_event("/app", "second")
     assert machine.events("/app") == ["first", "second"]
@@ -239,6 +243,19 @@ def test_a_watcher_that_is_killed_goes_on_and_a_removal_ends_the_trial(on_older,
         assert not machine.is_active("plimsoll-agent-next") and not machine.is_active("plimsoll-agent-probation")
         assert not (machine.root / "var/lib/plimsoll-agent-next").exists()
         assert machine.tried("test", "-e", "/run/systemd/system/plimsoll-agent-next.service").returncode == 1
+
+
+def test_systemd_goes_back_where_nobody_watches(on_older, debs):
+    machine = on_older
+    with on_probation(machine, "--package", machine.bring(debs["agent", NEWER])):
+        machine.run("systemctl", "stop", "plimsoll-agent-probation")
+        machine.run("systemctl", "mask", "--runtime", "plimsoll-agent-probation")
+        machine.run("kill", "-KILL", machine.show("MainPID", "plimsoll-agent-next"))
+        wait_until(machine.is_active, 20, "the stable one")
+        # The record of the trial is ended by the next watcher.
+        machine.run("systemctl", "unmask", "--runtime", "plimsoll-agent-probation")
+        machine.run("systemctl", "restart", "plimsoll-agent")
+    assert status(machine).returncode == 1 and machine.version() == OLDER
 
 
 @pytest.mark.parametrize("kind", ["rpm", "tar"])
