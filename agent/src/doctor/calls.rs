@@ -3,7 +3,7 @@
 //! A right is proved without an effect: events for a stream that does not exist, a datum from
 //! before two weeks, the end of a wait that nobody is in. AWS looks at the rights first, so another
 //! refusal than "denied" says that they are there. Those that cannot be proved so are named by
-//! [`rights`](super::rights).
+//! `rights.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
