@@ -159,11 +159,13 @@ fn validate(args: &ValidateArgs) -> Result<(), String> {
         config: args,
         syntax,
     } = args;
-    let config = load(args)?;
     if *syntax {
+        Config::syntax_and_rules(&args.config)
+            .map_err(|mistakes| count_mistakes(&mistakes.lines()))?;
         print(&format!("{}: no mistakes\n", args.config.display()));
         return Ok(());
     }
+    let config = load(args)?;
     let rules = &config.detectors.rules;
     let failed: Vec<String> = rules
         .failed_tests()

@@ -143,21 +143,21 @@ impl Config {
         raw::syntax(&document)
     }
 
+    /// Reads the file at `path` and its rules; it asks the machine for nothing else that is named in it.
+    ///
+    /// # Errors
+    /// Every mistake of the file and of the rules.
+    pub fn syntax_and_rules(path: &Path) -> Result<Self, Mistakes> {
+        let document = Document::read(path).map_err(Mistakes::from)?;
+        raw::syntax_and_rules(&document)
+    }
+
     /// Where the collector of the file at `path` is asked, and its state.
     ///
     /// # Errors
     /// As [`Self::syntax`].
     pub fn place(path: &Path) -> Result<(ControlSocket, PathBuf), Mistakes> {
         Self::syntax(path).map(|config| (config.control_socket, config.state))
-    }
-
-    /// Reads the file at `path` and asks the machine for nothing else, not even for rules.
-    ///
-    /// # Errors
-    /// Every mistake in it, each with its place.
-    pub fn read(path: &Path) -> Result<Self, Mistakes> {
-        let document = Document::read(path).map_err(Mistakes::from)?;
-        raw::read_text(&document).map_err(Mistakes::from)
     }
 
     /// Reads a configuration from text, named `file` in its problems.

@@ -15,6 +15,7 @@ use plimsoll_ops::protocol::{self, error, gather, object};
 use plimsoll_ops::socket::{Answering, Connection, open, serve};
 use plimsoll_ops::status::{self, Configured, tally, time};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -37,6 +38,7 @@ pub(crate) struct Control {
     begun: Instant,
     region: String,
     configured: Mutex<Configured>,
+    looking: Arc<Semaphore>,
 }
 
 /// What the state holds.
@@ -63,6 +65,7 @@ impl Control {
             begun: Instant::now(),
             region: region.to_owned(),
             configured: Mutex::new(Configured::with(config.file.clone())),
+            looking: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -120,9 +123,7 @@ impl Control {
 
     /// The answer to `status`.
     async fn tell(&self) -> Value {
-        let state = Arc::clone(&self.state);
-        let stored = timeout(LOOK_WAIT, async move { state.run(look).await.ok() });
-        let stored = stored.await.ok().flatten();
+        let stored = timeout(LOOK_WAIT, self.look()).await.ok().flatten();
         let now = SystemClock.now();
         let recent = recent();
         let configured = self.configured().clone();
@@ -140,6 +141,17 @@ impl Control {
         ]);
         fields.extend(self.counters());
         gather(fields)
+    }
+
+    /// Looks at the state for one question at a time: one that hangs holds one thread, however often
+    /// it is asked.
+    async fn look(&self) -> Option<Stored> {
+        let permit = Arc::clone(&self.looking).acquire_owned().await.ok()?;
+        let look = move |tx: &Tx<'_>| {
+            let _permit = permit;
+            look(tx)
+        };
+        self.state.run(look).await.ok()
     }
 
     fn sources(&self, pulses: &[Arc<Pulse>]) -> Value {
@@ -198,7 +210,7 @@ impl Stored {
 
 fn look(tx: &Tx<'_>) -> Result<Stored, StateError> {
     Ok(Stored {
-        incidents_open: u64::try_from(tx.open_incidents()?.len()).unwrap_or(u64::MAX),
+        incidents_open: tx.incidents_open()?,
         notifications_waiting: tx.letters_waiting()?,
         kept_aside: tx.kept_aside()?,
         bytes: tx.bytes()?,

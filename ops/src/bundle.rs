@@ -20,6 +20,7 @@ use rustix::system::uname;
 use tar::{Builder, Header};
 
 use crate::Service;
+use crate::said::said;
 use scrubbed::{configuration, text};
 
 /// The end of the journal that is taken, in lines.
@@ -141,7 +142,7 @@ fn configurations(path: &Path) -> Vec<Member> {
 }
 
 fn said_by(program: &str, words: &[&str]) -> String {
-    match Command::new(program).args(words).output() {
+    match said(Command::new(program).args(words)) {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout);
             format!("{said}{}", String::from_utf8_lossy(&output.stderr))

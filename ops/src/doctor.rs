@@ -6,6 +6,7 @@
 
 mod account;
 mod aws;
+mod environment;
 mod host;
 mod metadata;
 mod proved;
@@ -20,12 +21,12 @@ use serde_json::Value;
 
 use crate::protocol::object;
 
-pub use account::name;
+pub use account::{Account, name};
 pub use aws::{connect, has_failed};
 pub use host::{clock, disk};
 pub use metadata::instance;
 pub use proved::{Rights, Untried};
-pub use rights::{as_service, running};
+pub use rights::{Who, running, who};
 pub use unit::{Unit, unit};
 
 /// How one thing is.

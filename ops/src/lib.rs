@@ -9,6 +9,7 @@ pub mod asking;
 pub mod bundle;
 pub mod doctor;
 pub mod protocol;
+pub mod said;
 pub mod shown;
 pub mod socket;
 pub mod status;

@@ -339,7 +339,7 @@ _plimsoll__agent() {
             return 0
             ;;
         plimsoll__subcmd__agent__subcmd__doctor)
-            opts="-h --config --cloudwatch-agent-config --json --offline --rights --help"
+            opts="-h --config --cloudwatch-agent-config --json --offline --only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -351,6 +351,10 @@ _plimsoll__agent() {
                     ;;
                 --cloudwatch-agent-config)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "rights network" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -53,9 +53,10 @@ complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand validate" 
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l config -d 'The configuration file, or ssm:NAME[,NAME...] for parameters of SSM that are joined; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F
+complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l only -d 'Only one part, by the child that looks as the service does' -r -f -a "rights\t'What the rights of the user decide'
+network\t'What the network and AWS say'"
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l json -d 'One JSON object for each look'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l offline -d 'Ask neither instance metadata nor AWS'
-complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -l rights -d 'Only what the rights of the user decide who runs this'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -l config -d 'The configuration file, or ssm:NAME[,NAME...] for parameters of SSM that are joined; else /etc/plimsoll/agent.toml, or the configurations that `ctl` has fetched where that file is not' -r -F
 complete -c plimsoll-agent -n "__fish_plimsoll_agent_using_subcommand bundle" -l cloudwatch-agent-config -d 'The amazon-cloudwatch-agent\'s configuration instead: a JSON file, a directory of them, or ssm:NAME for a parameter of SSM' -r -F

@@ -147,7 +147,7 @@ _plimsoll__collector() {
             return 0
             ;;
         plimsoll__subcmd__collector__subcmd__doctor)
-            opts="-h --config --json --offline --paid --rights --help"
+            opts="-h --config --json --offline --paid --only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,6 +155,10 @@ _plimsoll__collector() {
             case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "rights network" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -43,10 +43,11 @@ complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand va
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -l syntax -d 'Read configuration and rules alone: run no tests of rules, and ask for no region'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l config -d 'The configuration file' -r -F
+complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l only -d 'Only one part, by the child that looks as the service does' -r -f -a "rights\t'What the rights of the user decide'
+network\t'What the network and AWS say'"
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l json -d 'One JSON object for each look'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l offline -d 'Ask neither instance metadata nor AWS'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l paid -d 'Also ask what is paid for: one question to Cost Explorer, US$0.01'
-complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -l rights -d 'Only what the rights of the user decide who runs this'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand bundle" -l config -d 'The configuration file' -r -F
 complete -c plimsoll-collector -n "__fish_plimsoll_collector_using_subcommand bundle" -l output -d 'The archive; else plimsoll-collector-TIME.tar.gz in this directory. An existing file is kept' -r -F

@@ -329,6 +329,17 @@ def test_the_sandbox_forbids_what_the_user_alone_may(machine, debs, service):
         assert sandboxed(machine, name, hardened, "true"), "the sandbox itself starts"
 
 
+def test_the_doctor_looks_with_the_variables_of_the_service_and_not_with_those_of_root(machine, debs):
+    machine.write("/root/.aws/credentials", "[default]\naws_access_key_id = AKIAROOT\naws_secret_access_key = x\n")
+    machine.install(debs["agent", NEWER])
+    machine.write("/etc/plimsoll/agent.env", 'HTTPS_PROXY="http://127.0.0.1:9"\n')
+    machine.write(CONFIGURATION, configured().replace(f'endpoint_url = "{URL}"', 'endpoint_url = "https://aws.invalid"'))
+    told = machine.tried("env", "HOME=/root", "plimsoll-agent", "doctor").stdout
+    assert "user: the service runs as plimsoll with its groups and variables" in told, told
+    assert "credentials: from" in told and "profile" not in told.split("credentials: from")[1].split("\n")[0], told
+    assert "aws.no_proxy" in told or "aws.proxy" in told, f"the proxy of its own is looked through: {told}"
+
+
 def test_the_clock_is_read_inside_the_sandbox(machine, debs):
     machine.write(CONFIGURATION, configured('[metrics]\ninterval = "5s"\nscrapers = ["clock"]\n'))
     machine.install(debs["agent", NEWER])

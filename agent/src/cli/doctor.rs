@@ -5,10 +5,10 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use plimsoll_core::cli::{complain, runtime};
 use plimsoll_ops::asking::Answers;
-use plimsoll_ops::doctor::{Report, as_service, running, unit};
+use plimsoll_ops::doctor::{Report, running, unit, who};
 use plimsoll_ops::protocol::question;
 
 use super::asking::AskArgs;
@@ -28,14 +28,23 @@ pub(super) struct DoctorArgs {
     /// Ask neither instance metadata nor AWS.
     #[arg(long)]
     offline: bool,
-    /// Only what the rights of the user decide who runs this.
+    /// Only one part, by the child that looks as the service does.
     #[arg(long, hide = true)]
-    rights: bool,
+    only: Option<Part>,
+}
+
+/// What is looked at as the service: with its user, its groups and its variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// What the rights of the user decide.
+    Rights,
+    /// What the network and AWS say.
+    Network,
 }
 
 /// Looks, asks and tells.
 pub(super) fn run(args: &DoctorArgs) -> ExitCode {
-    report(args).tell(args.json || args.rights)
+    report(args).tell(args.json || args.only.is_some())
 }
 
 /// What the doctor finds, an object of JSON on each line.
@@ -44,7 +53,7 @@ pub(super) fn findings(config: &ConfigArgs) -> String {
         config: config.clone(),
         json: true,
         offline: false,
-        rights: false,
+        only: None,
     };
     report(&args).json()
 }
@@ -53,7 +62,8 @@ fn report(args: &DoctorArgs) -> Report {
     let mut report = Report::default();
     let path = args.config.path();
     match configuration(&args.config) {
-        Ok(config) if args.rights => doctor::rights(&config, &mut report),
+        Ok(config) if args.only == Some(Part::Rights) => doctor::rights(&config, &mut report),
+        Ok(config) if args.only == Some(Part::Network) => network(&config, &mut report),
         Ok(config) => {
             report.fine("configuration", format!("{}: no mistakes", path.display()));
             look(args, &config, &mut report);
@@ -72,23 +82,33 @@ fn look(args: &DoctorArgs, config: &Config, report: &mut Report) {
     let unit = unit(&SERVICE, report);
     let asked = AskArgs::of(&args.config).ask(&question("status"));
     running(&SERVICE, asked.and_then(Answers::one), report);
-    let mut arguments = vec![OsStr::new("doctor"), OsStr::new("--rights")];
     let theirs = args.config.cloudwatch_agent_config.as_deref();
-    for (flag, path) in [
+    let paths = [
         ("--config", args.config.config.as_deref()),
         ("--cloudwatch-agent-config", theirs),
-    ] {
-        arguments.extend(
-            path.into_iter()
-                .flat_map(|path| [OsStr::new(flag), path.as_os_str()]),
-        );
-    }
-    let here = |report: &mut Report| doctor::rights(config, report);
-    as_service(unit.as_ref(), &arguments, here, report);
+    ];
+    let words = |part: &'static str| {
+        let mut words = ["doctor", "--only", part].map(OsStr::new).to_vec();
+        for (flag, path) in paths {
+            words.extend(
+                path.into_iter()
+                    .flat_map(|path| [OsStr::new(flag), path.as_os_str()]),
+            );
+        }
+        words
+    };
+    let who = who(unit.as_ref(), report);
+    let rights = |report: &mut Report| doctor::rights(config, report);
+    who.files(&words("rights"), rights, report);
     doctor::look(config, report);
-    if args.offline {
-        return;
+    if !args.offline {
+        let network = |report: &mut Report| network(config, report);
+        who.look("network", &words("network"), network, report);
     }
+}
+
+/// Asks instance metadata and AWS.
+fn network(config: &Config, report: &mut Report) {
     match runtime(PROGRAM, BLOCKING_THREADS_MAX) {
         Ok(runtime) => {
             runtime.block_on(doctor::ask(config, report));

@@ -52,7 +52,7 @@ pub(super) fn run(args: &PolicyArgs) -> Result<(), String> {
     let needs = match path.filter(|_| !args.all) {
         None => Needs::all(),
         Some(path) => {
-            let config = Config::read(path);
+            let config = Config::syntax(path);
             Needs::of(&config.map_err(|mistakes| count_mistakes(&mistakes.lines()))?)
         }
     };

@@ -57,25 +57,36 @@ pub(super) fn syntax(document: &Document) -> Result<Config, Mistakes> {
     parsed.map_err(Mistakes::from)
 }
 
+/// Reads the document and its rules; asks the machine for nothing else.
+pub(super) fn syntax_and_rules(document: &Document) -> Result<Config, Mistakes> {
+    let mut later = Later::default();
+    let parsed = document.parse(|root| Some(config(root, &mut later)));
+    with_rules(parsed, &later, Vec::new())
+}
+
 /// Reads the whole document, then asks the machine, whether or not the text is right.
 pub(super) fn read(document: &Document) -> Result<Config, Mistakes> {
     let mut later = Later::default();
     let parsed = document.parse(|root| Some(config(root, &mut later)));
-    let mut mistakes = Mistakes::default();
-    let parsed = match parsed {
-        Ok(parsed) => Some(parsed),
-        Err(problems) => {
-            mistakes.problems = problems.0;
-            None
-        }
-    };
-    mistakes
-        .problems
-        .extend(later.checks.iter().filter_map(Check::problem));
+    let of_machine = later.checks.iter().filter_map(Check::problem).collect();
+    with_rules(parsed, &later, of_machine)
+}
+
+/// What was read with its rules, or all that is wrong with file, machine and rules.
+fn with_rules(
+    parsed: Result<Config, Problems>,
+    later: &Later,
+    of_machine: Vec<Problem>,
+) -> Result<Config, Mistakes> {
     let rules = match &later.rules {
         Some(directory) => RuleSet::load(directory),
         None => RuleSet::built_in(),
     };
+    let mut mistakes = Mistakes::default();
+    let parsed = parsed
+        .map_err(|problems| mistakes.problems = problems.0)
+        .ok();
+    mistakes.problems.extend(of_machine);
     match (parsed, rules) {
         (Some(mut config), Ok(rules)) if mistakes.is_empty() => {
             config.detectors.rules = rules;
@@ -87,11 +98,6 @@ pub(super) fn read(document: &Document) -> Result<Config, Mistakes> {
             Err(mistakes)
         }
     }
-}
-
-/// Reads the whole document, and nothing that it names.
-pub(super) fn read_text(document: &Document) -> Result<Config, Problems> {
-    document.parse(|root| Some(config(root, &mut Later::default())))
 }
 
 fn config(root: &mut Section<'_>, later: &mut Later) -> Config {

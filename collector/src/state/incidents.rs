@@ -82,6 +82,19 @@ impl Tx<'_> {
         Ok(Some(incident))
     }
 
+    /// How many incidents are open.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn incidents_open(&self) -> Result<u64, StateError> {
+        self.0
+            .query_row("SELECT count(*) FROM incidents WHERE open = 1", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(|count| u64::try_from(count).unwrap_or(0))
+            .doing("count open incidents")
+    }
+
     /// All incidents that are open, the latest first.
     ///
     /// # Errors

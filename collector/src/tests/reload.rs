@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use plimsoll_ops::asking::{Answers, ask};
+use plimsoll_ops::protocol::question;
+
 use super::*;
 
 /// Waits, in steps, until `condition` is so.
@@ -19,6 +22,17 @@ fn was_read(state: &Path, name: &str) -> bool {
     found == Ok(1)
 }
 
+/// Whether the collector beside this state says that it refused a configuration.
+async fn is_refused(state: &Path) -> bool {
+    let place = state.with_file_name(SERVICE.socket);
+    let asked = tokio::task::spawn_blocking(move || {
+        let answers = ask(&SERVICE, &[place], &question("status"));
+        answers.and_then(Answers::one)
+    });
+    let told = asked.await.unwrap();
+    told.is_ok_and(|told| !told["configuration"]["refused"].is_null())
+}
+
 #[tokio::test]
 async fn a_new_configuration_takes_the_place_of_the_old_and_a_broken_one_does_not() {
     let scene = Scene::new();
@@ -30,7 +44,7 @@ async fn a_new_configuration_takes_the_place_of_the_old_and_a_broken_one_does_no
     scene.write("other/b.json", &attack());
     let config = Config::load(&path).unwrap_or_else(|wrong| panic!("{:#?}", wrong.lines()));
     let notify = scene.fakes.notify.clone();
-    let (ask, reload) = mpsc::channel(1);
+    let (order, reload) = mpsc::channel(1);
     let mut clean = scene.text().replace("/cloudtrail", "/other");
     clean.push_str("dashboard = \"\"\n");
     let state = state_of(folder);
@@ -38,12 +52,12 @@ async fn a_new_configuration_takes_the_place_of_the_old_and_a_broken_one_does_no
         until(|| !notify.published().is_empty()).await;
         let broken = clean.replace("directory", "dirctory");
         fs::write(&path, broken).unwrap();
-        ask.send(()).await.unwrap();
-        // Taken from the channel, so the broken one was read; the next is read after it.
-        until(|| ask.capacity() == 1).await;
+        order.send(()).await.unwrap();
+        while !is_refused(&state).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         fs::write(&path, &clean).unwrap();
-        ask.send(()).await.unwrap();
-        until(|| ask.capacity() == 1).await;
+        order.send(()).await.unwrap();
         until(|| was_read(&state, "b.json")).await;
         Ok("SIGTERM")
     };

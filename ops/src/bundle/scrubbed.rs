@@ -16,12 +16,21 @@ static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
-/// Variables of a unit, whatever their names.
-static VARIABLES: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m)^(Environment=).+$").ok());
-/// What a command is given, after its program.
+/// Variables and credentials of a unit, whatever their names; lines that a backslash continues belong
+/// to them. Source: systemd.syntax(7).
+static VARIABLES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?m)^([ \t]*(?:UnsetEnvironment|Environment|SetCredential\w*)[ \t]*=)(?:.*\\\n)*.*$",
+    )
+    .ok()
+});
+/// What a command is given, after its program: texts of TOML with whatever stands in them.
 static ARGUMENTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?s)(command\s*=\s*\[\s*(?:"[^"]*"|'[^']*'))([^\]]*)(\])"#).ok()
+    let text = r#"(?:"(?:\\.|[^"\\])*"|'[^']*')"#;
+    Regex::new(&format!(
+        r#"(?s)(command\s*=\s*\[\s*{text})((?:{text}|[^\]"'])*)(\])"#
+    ))
+    .ok()
 });
 
 /// Output of a program, without secrets.
@@ -68,6 +77,14 @@ mod tests {
                 "command = ['/bin/leave', \"[secret]\"]",
             ),
             (
+                "command = [\"/bin/leave\", \"[a-z]\", \"--with\", \"planted\"]",
+                "command = [\"/bin/leave\", \"[secret]\"]",
+            ),
+            (
+                "command = [\"/bin/le\\\"ave]\", 'x]', \"planted\"]",
+                "command = [\"/bin/le\\\"ave]\", \"[secret]\"]",
+            ),
+            (
                 "path = \"/var/log/auth.log\"",
                 "path = \"/var/log/auth.log\"",
             ),
@@ -83,10 +100,10 @@ mod tests {
 
     #[test]
     fn no_variable_of_a_unit_is_told() {
-        let unit = "[Service]\nEnvironment=ANY=planted OTHER=planted\nUser=plimsoll\n";
-        assert_eq!(
-            text(unit),
-            "[Service]\nEnvironment=[secret]\nUser=plimsoll\n"
-        );
+        let unit = "[Service]\nEnvironment=ANY=planted OTHER=planted\n  Environment = A=planted \\\n  \
+                    B=planted \\\n  C=planted\nSetCredential=x:planted\nEnvironmentFile=-/etc/a.env\nUser=p\n";
+        let expected = "[Service]\nEnvironment=[secret]\n  Environment =[secret]\n\
+                        SetCredential=[secret]\nEnvironmentFile=-/etc/a.env\nUser=p\n";
+        assert_eq!(text(unit), expected);
     }
 }

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
+
+use crate::said::said;
 
 /// Whom the service runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Account {
+pub struct Account {
     pub(super) user: u32,
     pub(super) group: u32,
+    /// Its home directory.
+    pub(super) home: String,
     /// Its other groups, those of the unit included.
     pub(super) others: Vec<u32>,
 }
@@ -21,7 +26,22 @@ const GROUPS: &str = "/etc/group";
 /// The name of the user or of the first group that is not there.
 pub(super) fn account(name: &str, more: &[String]) -> Result<Account, String> {
     let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
-    find(name, more, &read(USERS)?, &read(GROUPS)?)
+    let (mut users, mut groups) = (read(USERS)?, read(GROUPS)?);
+    // A directory of users that is not on this host.
+    users.push_str(&elsewhere(&["passwd", name]));
+    for group in more {
+        groups.push_str(&elsewhere(&["group", group]));
+    }
+    find(name, more, &users, &groups)
+}
+
+/// What the name service knows; nothing where there is no `getent`.
+fn elsewhere(words: &[&str]) -> String {
+    let told = said(Command::new("getent").args(words));
+    told.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
 }
 
 /// Source: `passwd(5)` and `group(5)`.
@@ -33,9 +53,10 @@ fn find(name: &str, more: &[String], users: &str, groups: &str) -> Result<Accoun
         .filter(|fields| fields.first() == Some(&name))
         .find_map(|fields| {
             let number = |index: usize| fields.get(index)?.parse().ok();
-            Some((number(2)?, number(3)?))
+            let home = (*fields.get(5)?).to_owned();
+            Some((number(2)?, number(3)?, home))
         });
-    let (user, group) = user.ok_or_else(|| format!("there is no user `{name}`"))?;
+    let (user, group, home) = user.ok_or_else(|| format!("there is no user `{name}`"))?;
     let groups: Vec<(&str, u32, &str)> = groups
         .lines()
         .filter_map(|line| {
@@ -60,6 +81,7 @@ fn find(name: &str, more: &[String], users: &str, groups: &str) -> Result<Accoun
     Ok(Account {
         user,
         group,
+        home,
         others: others.into_iter().collect(),
     })
 }
@@ -91,6 +113,7 @@ mod tests {
         let expected = Account {
             user: 998,
             group: 997,
+            home: "/".to_owned(),
             others: vec![4, 101],
         };
         assert_eq!(found, Ok(expected));

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use super::Report;
+use super::environment::{Variables, of_process, of_unit};
 use crate::Service;
+use crate::said::said;
 
 const PROPERTIES: &str = "LoadState,ActiveState,UnitFileState,NRestarts,Result,StatusText,User,\
-                          SupplementaryGroups,AmbientCapabilities,ConditionResult";
+                          SupplementaryGroups,AmbientCapabilities,ConditionResult,MainPID,\
+                          Environment,EnvironmentFiles";
 /// Restarts by systemd since the unit was started from which on something is wrong.
 const RESTARTS_MANY: u64 = 3;
 /// Lets a process read every file. Source: `capabilities(7)`.
@@ -22,15 +25,18 @@ pub struct Unit {
     pub groups: Vec<String>,
     /// Whether it may read every file.
     pub reads_all: bool,
+    /// The variables that it has or would be given.
+    pub(super) variables: Variables,
 }
 
 /// Asks systemd about the unit of `service`. `None` where there is no such unit.
 pub fn unit(service: &Service, report: &mut Report) -> Option<Unit> {
     let mut command = Command::new("systemctl");
     command.args(["show", &service.unit(), &format!("--property={PROPERTIES}")]);
-    match command.output() {
+    match said(&mut command) {
         Ok(output) if output.status.success() => {
-            judge(service, &String::from_utf8_lossy(&output.stdout), report)
+            let told = String::from_utf8_lossy(&output.stdout);
+            judge(service, &told, on_probation(service), report)
         }
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -38,14 +44,22 @@ pub fn unit(service: &Service, report: &mut Report) -> Option<Unit> {
             report.skip("unit", format!("systemd does not answer: {said}"));
             None
         }
-        Err(_) => {
-            report.skip("unit", "there is no systemctl on this host");
+        Err(error) => {
+            let why = format!("systemctl cannot be asked on this host: {error}");
+            report.skip("unit", why);
             None
         }
     }
 }
 
-fn judge(service: &Service, told: &str, report: &mut Report) -> Option<Unit> {
+/// Whether a candidate for the next version runs in the service's place.
+fn on_probation(service: &Service) -> bool {
+    let mut command = Command::new("systemctl");
+    command.args(["--quiet", "is-active", &format!("{}-next", service.program)]);
+    said(&mut command).is_ok_and(|output| output.status.success())
+}
+
+fn judge(service: &Service, told: &str, on_probation: bool, report: &mut Report) -> Option<Unit> {
     let Service {
         program,
         word,
@@ -71,6 +85,13 @@ fn judge(service: &Service, told: &str, report: &mut Report) -> Option<Unit> {
             report.warn("unit", found, journal);
         }
         ("active", _) => report.fine("unit", format!("active; {}", is("StatusText"))),
+        ("activating" | "reloading", _) => {
+            report.warn("unit", is("ActiveState"), "wait, and ask again");
+        }
+        (_, _) if on_probation => report.fine(
+            "unit",
+            format!("a candidate is on probation in its place: `{program}-next status`"),
+        ),
         ("failed", _) => report.fail("unit", format!("it has failed ({})", is("Result")), journal),
         (state, "no") => {
             let remedy = format!("write {config}, then `systemctl start {program}`");
@@ -87,10 +108,14 @@ fn judge(service: &Service, told: &str, report: &mut Report) -> Option<Unit> {
     }
     let words = |name: &str| is(name).split_ascii_whitespace().map(str::to_owned);
     let reads_all = words("AmbientCapabilities").any(|one| one.eq_ignore_ascii_case(READ_ALL));
+    let running = Some(is("MainPID")).filter(|pid| !["", "0"].contains(pid));
+    let variables = running.and_then(of_process);
+    let would_be = || of_unit(is("Environment"), is("EnvironmentFiles"));
     Some(Unit {
         user: is("User").to_owned(),
         groups: words("SupplementaryGroups").collect(),
         reads_all,
+        variables: variables.unwrap_or_else(would_be),
     })
 }
 
@@ -104,6 +129,13 @@ mod tests {
     type Changes = &'static [(&'static str, &'static str)];
 
     fn found(changes: &[(&str, &str)]) -> (Vec<(Verdict, String)>, Option<Unit>) {
+        found_with(changes, false)
+    }
+
+    fn found_with(
+        changes: &[(&str, &str)],
+        on_probation: bool,
+    ) -> (Vec<(Verdict, String)>, Option<Unit>) {
         let mut told = BTreeMap::from([
             ("LoadState", "loaded"),
             ("ActiveState", "active"),
@@ -119,7 +151,12 @@ mod tests {
         told.extend(changes.iter().copied());
         let lines = told.iter().map(|(name, value)| format!("{name}={value}\n"));
         let mut report = Report::default();
-        let unit = judge(&TESTED, &lines.collect::<String>(), &mut report);
+        let unit = judge(
+            &TESTED,
+            &lines.collect::<String>(),
+            on_probation,
+            &mut report,
+        );
         let findings = report.0.into_iter();
         (
             findings
@@ -158,6 +195,14 @@ mod tests {
                 findings[0].1
             );
         }
+        let (findings, _) = found(&[("ActiveState", "activating")]);
+        assert_eq!(findings[0].0, Verdict::Warning);
+        let (findings, _) = found_with(&[("ActiveState", "inactive")], true);
+        assert_eq!(
+            findings[0].0,
+            Verdict::Fine,
+            "a candidate runs in its place"
+        );
         let (findings, _) = found(&[("UnitFileState", "disabled")]);
         assert_eq!(
             findings[1],
@@ -175,6 +220,7 @@ mod tests {
             user: "plimsoll".to_owned(),
             groups: vec!["adm".to_owned(), "systemd-journal".to_owned()],
             reads_all: true,
+            variables: Vec::new(),
         };
         assert_eq!(unit, Some(expected));
     }
