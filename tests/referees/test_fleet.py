@@ -43,17 +43,34 @@ def embedded():
     }
 
 
+def script(name):
+    """The script as a template holds it: user data is short, so that comments and empty lines are left out."""
+    first, *lines = SCRIPT.read_text().splitlines(keepends=True)
+    if name == "cloud-init.yaml":
+        lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return first + "".join(lines)
+
+
 @pytest.mark.parametrize("name", ["cloud-init.yaml", "image-builder.yaml", "command.yaml"])
 def test_each_template_holds_the_script_as_it_is(name):
-    assert embedded()[name] == SCRIPT.read_text(), f"copy packaging/fleet/plimsoll-fleet into {name}"
+    assert embedded()[name] == script(name), f"copy packaging/fleet/plimsoll-fleet into {name}"
 
 
 # Each template by what reads it.
 
 
-def test_user_data_is_what_cloud_init_accepts_and_below_4_kb():
-    user_data = FLEET / "cloud-init.yaml"
+@pytest.mark.parametrize("file", ["plimsoll-agent-0.10.10-1.aarch64.rpm", "plimsoll-agent_0.10.10-1_amd64.deb"])
+def test_user_data_is_what_cloud_init_accepts_and_below_4_kb(file, tmp_path):
+    user_data = tmp_path / "user-data"
+    text = (FLEET / "cloud-init.yaml").read_text()
+    for placeholder, value in {"BUCKET/FILE": f"{'b' * 30}/{file}", '"SHA256"': f'"{"0" * 64}"'}.items():
+        assert text.count(placeholder) == 1, placeholder
+        text = text.replace(placeholder, value)
+    user_data.write_text(text)
     assert user_data.stat().st_size < 4096
+    assert yaml.safe_load(text)["runcmd"] == [[
+        "/usr/local/sbin/plimsoll-fleet", "install", f"s3://{'b' * 30}/{file}", "0" * 64, "/plimsoll/agent"
+    ]]
     code = CLOUD_INIT / "usr/lib/python3/dist-packages"
     if not code.exists():
         pytest.skip("cloud-init could not be fetched")
@@ -144,6 +161,7 @@ def command(values):
     [
         ({}, ["status"]),
         ({"Action": "configure", "Parameters": "/a/1 /a/2"}, ["configure", "/a/1", "/a/2"]),
+        ({"Action": "try-anyway", "Url": "s3://b/a.rpm", "Sha256": "00"}, ["try-anyway", "s3://b/a.rpm", "00"]),
         ({"Action": "upgrade", "Url": "s3://b/a.rpm", "Sha256": "00"}, ["upgrade", "s3://b/a.rpm", "00"]),
         ({"Action": "install", "Url": "https://h/a.deb?x=1&y=2", "Sha256": "00", "Parameters": "/a"},
          ["install", "https://h/a.deb?x=1&y=2", "00", "/a"]),
@@ -243,6 +261,24 @@ def test_what_is_fetched_is_installed_only_with_its_checksum(served, debs, tmp_p
     assert told.returncode == 1 and "cannot be fetched" in told.stdout, told.stdout
     run(SCRIPT, "install", f"{url}/agent.deb?signature=a/b.c", sha256(package), PATH=path)
     assert (tmp_path / "installed").read_text().startswith("--force-confold -i ")
+
+
+def test_the_status_is_the_agents_own_and_leaves_nothing_behind(tmp_path):
+    path = shims(tmp_path, **{"plimsoll-agent": 'echo "$@"; exit 4'})
+    (tmp_path / "temporary").mkdir()
+    told = tried(SCRIPT, "status", PATH=path, TMPDIR=str(tmp_path / "temporary"))
+    assert (told.returncode, told.stdout) == (4, "status\n")
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("action, more", [("try", ""), ("try-anyway", " --again --anyway")])
+def test_a_trial_of_the_fleet_is_one_of_the_machine(served, debs, tmp_path, action, more):
+    directory, url = served
+    (directory / "agent.deb").write_bytes(debs["agent", NEWER].read_bytes())
+    path = shims(tmp_path, **{"plimsoll-agent-next": 'echo "$@"; exit 1'})
+    told = tried(SCRIPT, action, f"{url}/agent.deb", sha256(debs["agent", NEWER]), PATH=path)
+    assert told.returncode == 1, told.stdout
+    assert re.fullmatch(rf"try --package /\S*/new.deb{more}\n", told.stdout), told.stdout
 
 
 def test_several_parameters_are_joined_checked_and_put_in_place_only_if_all_is_right(moto, tmp_path):

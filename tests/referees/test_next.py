@@ -114,6 +114,7 @@ def test_a_good_candidate_is_promoted_in_mid_stream_and_the_promotion_can_be_und
     assert "the candidate was promoted: version 0.1.0" in told(machine)
     again = attempt(machine, "--package", package, "--config", "/opt/better.toml")
     assert again.returncode == 0 and "in place already" in again.stdout
+    machine.write(f"{CONFIGURATION}.last-good", "of another time")
     undone = machine.tried("plimsoll-agent-next", "fall-back")
     assert undone.returncode == 0 and "somebody has asked for it" in undone.stdout, undone.stdout
     assert (machine.root / CONFIGURATION.lstrip("/")).read_text() == configured() and machine.is_active()
@@ -154,6 +155,49 @@ def test_a_configuration_that_delivers_nothing_is_not_well_and_the_one_before_de
         done = attempt(machine, "--config", "/opt/mute.toml", seconds=40)
         assert done.returncode == 1 and "says that it is not well: calls for /app/one keep failing" in done.stdout, done.stdout
     assert_stable(machine, written)
+    # Neither this nor what somebody else does has to be its fault, so that it may be tried again.
+    with on_probation(machine, "--config", "/opt/mute.toml"):
+        machine.run("systemctl", "start", "plimsoll-agent")
+    assert "somebody has started what is installed" in status(machine).stdout, status(machine).stdout
+    with on_probation(machine, "--config", "/opt/mute.toml"):
+        machine.run("plimsoll-agent-next", "fall-back")
+    done = attempt(machine, "--config", "/opt/mute.toml")
+    assert done.returncode == 1 and "has fallen back before" in done.stdout, done.stdout
+
+
+def test_a_running_agent_that_is_no_measure_is_told_before_a_trial(on_older):
+    machine = on_older
+    machine.write("/opt/better.toml", configured('[metrics]\ninterval = "30s"\n'))
+
+    def runs_with(configuration, code):
+        machine.write(CONFIGURATION, configuration)
+        machine.run("systemctl", "restart", "plimsoll-agent")
+        line(machine, "another")
+        wait_until(lambda: machine.tried("plimsoll-agent", "status").returncode == code, 40, f"status {code}")
+
+    for configuration, code, why in [
+        (configured(control_socket="off"), 4, "it does not answer"),
+        (configured().replace(URL, "http://127.0.0.1:9"), 1, "it says that it is not well: calls for /app/one"),
+    ]:
+        runs_with(configuration, code)
+        process = machine.show("MainPID")
+        done = attempt(machine, "--config", "/opt/better.toml")
+        assert done.returncode == 2 and why in done.stdout and "--anyway" in done.stdout, done.stdout
+        assert machine.show("MainPID") == process and machine.is_active()
+    done = attempt(machine, "--anyway", "--config", "/opt/better.toml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_was_there_before_is_that_of_the_same_trial(on_older):
+    machine = on_older
+    machine.write("/opt/better.toml", configured('[metrics]\ninterval = "30s"\n'))
+    target = machine.root / CONFIGURATION.lstrip("/")
+    machine.write(f"{CONFIGURATION}.last-good", configured())
+    target.unlink()
+    done = attempt(machine, "--config", "/opt/better.toml", seconds=1)
+    assert done.returncode == 0 and target.exists(), done.stdout
+    machine.run("plimsoll-agent-next", "fall-back")
+    assert not target.exists(), "there was none"
 
 
 def test_what_cannot_be_tried_is_refused_and_changes_nothing(on_older, debs, tmp_path):
@@ -293,6 +337,14 @@ def test_a_fleet_tries_what_it_has_fetched(on_older, debs):
     def fleet():
         return machine.tried("env", "PLIMSOLL_PROBATION_SECONDS=2", "plimsoll-fleet", "try", f"file://{package}", checksum)
 
+    machine.write("/opt/better.toml", configured('[metrics]\ninterval = "30s"\n'))
+    machine.write("/usr/local/bin/aws", "#!/bin/sh\ncat /etc/plimsoll/agent.toml\necho\n").chmod(0o755)
+    with on_probation(machine, "--config", "/opt/better.toml"):
+        for action, code in [(("configure", "/plimsoll/agent"), 0), (("upgrade", f"file://{package}", checksum), 1)]:
+            done = machine.tried("plimsoll-fleet", *action)
+            assert done.returncode == code and "a candidate is on probation" in done.stdout, done.stdout
+            assert machine.is_active("plimsoll-agent-next") and machine.version() == OLDER
+        machine.run("plimsoll-agent-next", "promote")
     done = fleet()
     assert done.returncode == 0 and "the candidate was promoted" in done.stdout, done.stdout
     assert machine.version() == NEWER and machine.is_active()
