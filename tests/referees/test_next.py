@@ -186,6 +186,10 @@ def test_a_running_agent_that_is_no_measure_is_told_before_a_trial(on_older):
         assert machine.show("MainPID") == process and machine.is_active()
     done = attempt(machine, "--anyway", "--config", "/opt/better.toml")
     assert done.returncode == 0, done.stdout
+    machine.write("/opt/silent.toml", configured(control_socket="off"))
+    for why in ["it does not answer", "has fallen back before"]:
+        done = attempt(machine, "--config", "/opt/silent.toml")
+        assert done.returncode == 1 and why in done.stdout, done.stdout
 
 
 def test_what_was_there_before_is_that_of_the_same_trial(on_older):
@@ -248,6 +252,7 @@ def test_a_promoted_version_that_does_not_come_up_is_replaced_by_the_one_before(
         done = attempt(machine, "--package", machine.bring(candidates["fails later"]), "--config", "/opt/better.toml", seconds=1)
         assert done.returncode == 1 and "after its promotion" in done.stdout, done.stdout
     assert "install the package before" in done.stdout, "the database of packages names the other"
+    assert (machine.root / "var/lib/plimsoll-agent-next/refused").exists(), "it was its own fault"
     assert (machine.root / CONFIGURATION.lstrip("/")).read_text() == configured()
     assert (machine.root / REAL.lstrip("/")).read_bytes() == (machine.root / "opt/real").read_bytes()
     assert machine.is_active()
