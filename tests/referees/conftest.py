@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("PLIMSOLL_BINARIES", ROOT / "target" / "debug"))
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
+# The words in the reason of a test that is skipped for want of root.
+NEEDS_ROOT = "needs root"
 
 
 def binary(name):
@@ -46,6 +48,39 @@ def static_credentials(**more):
         AWS_EC2_METADATA_DISABLED="true",
         **more,
     )
+
+
+def running_test():
+    """The name of the test that runs, with its file and its parameters; nothing between tests."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+
+
+# What tests have told, by their names.
+TOLD = {}
+
+
+def tell(text):
+    """Prints a figure or a line of the running test, which is printed again at the end of the run."""
+    print(text)
+    TOLD.setdefault(running_test(), []).append(str(text).strip("\n"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what was told, by test, and what a reader of "passed" has to know: what was not tried."""
+    if TOLD:
+        terminalreporter.section("told by tests")
+    for test, lines in TOLD.items():
+        terminalreporter.write_line(test)
+        for line in "\n".join(lines).splitlines():
+            terminalreporter.write_line(f"    {line}".rstrip())
+    if Calls.silent:
+        terminalreporter.section(f"{len(Calls.silent)} stand-ins did not tell what they were called for")
+        terminalreporter.write_line("their calls are missing in the comparison with the policies: " + ", ".join(Calls.silent))
+    skipped = [report.longreprtext for report in terminalreporter.stats.get("skipped", [])]
+    without_root = sum(NEEDS_ROOT in reason for reason in skipped)
+    if without_root:
+        terminalreporter.section("not run as root", red=True, bold=True)
+        terminalreporter.write_line(f"{without_root} tests were skipped; in a whole run all booted machines are among them")
 
 
 def wait_until(condition, seconds, what):
@@ -96,6 +131,8 @@ class Calls:
     """What our programs have called in the whole run: program, service and operation; and on how many servers."""
 
     seen, servers = set(), 0
+    # Those that were asked and did not answer.
+    silent = []
     # What servers that still run have written down, a call a line.
     files = []
 
@@ -111,6 +148,7 @@ class Calls:
             with urllib.request.urlopen(url + "/_local/calls.json", timeout=10) as answer:
                 programs = json.load(answer)["programs"]
         except OSError:
+            Calls.silent.append(running_test())
             return
         Calls.note((one["program"], one["service"], one["operation"]) for one in programs)
 

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARIES, ROOT, Calls, Process, client, clean_environment, wait_until
+from conftest import BINARIES, NEEDS_ROOT, ROOT, Calls, Process, client, clean_environment, wait_until
 
 SERVICES = ["agent", "collector"]
 # The binaries that are packaged: those for an old glibc, where ./test has built them.
@@ -22,7 +22,7 @@ URL = "http://127.0.0.1:4577"
 ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1795500000", "DEB_LEVEL": "1", "RPM_LEVEL": "1"}
 CLONE_NEWNET = 0x40000000
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="booting a container needs root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=f"booting a container {NEEDS_ROOT}")
 
 
 def tried(*arguments, **more):

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import wait_until
+from conftest import NEEDS_ROOT, wait_until
 from test_agent_loses_nothing import agent, configuration, events_accepted, received
 
 
@@ -15,7 +15,7 @@ def small_disk(tmp_path):
     state = tmp_path / "state"
     state.mkdir()
     if os.geteuid() != 0:
-        pytest.skip("only root may mount")
+        pytest.skip(f"mounting {NEEDS_ROOT}")
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(state)], capture_output=True, text=True
     )

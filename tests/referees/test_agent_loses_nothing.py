@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from conftest import ROOT, Process, binary, static_credentials, wait_until
+from conftest import ROOT, Process, binary, static_credentials, tell, wait_until
 
 sys.path.append(str(ROOT / "tests" / "torture"))
 from judge import LostAnswers  # noqa: E402
@@ -69,7 +69,7 @@ def events_accepted(local):
     return sum(received(local).values()) if "/torture" in groups else 0
 
 
-def test_100_000_lines_survive_five_kills_under_throttling_and_resets(local, tmp_path, capsys):
+def test_100_000_lines_survive_five_kills_under_throttling_and_resets(local, tmp_path):
     file = tmp_path / "app.log"
     config = configuration(tmp_path, local.url, file)
     faults = {"service": "logs", "throttle": 0.10, "reset": 0.025, "reset_after": 0.025, "latency_ms": 20, "seed": 7}
@@ -108,11 +108,10 @@ def test_100_000_lines_survive_five_kills_under_throttling_and_resets(local, tmp
     # agent's positions (a second, and some time to write them); and each put whose answer was lost.
     not_durable = sum(any(0 <= kill - event["ingestionTime"] <= 1500 for kill in kills) for event in got)
     unanswered = lost_answers.count()
-    with capsys.disabled():
-        print(
-            f"\n  {LINES} lines, {KILLS} kills: lost {len(lost)}, duplicates {duplicates}; in flight: "
-            f"{not_durable} not yet durable at a kill, {unanswered} in puts whose answer was lost"
-        )
+    tell(
+        f"{LINES} lines, {KILLS} kills: lost {len(lost)}, duplicates {duplicates}; in flight: "
+        f"{not_durable} not yet durable at a kill, {unanswered} in puts whose answer was lost"
+    )
     assert lost == []
     assert set(counts) == set(expected), "nothing arrived that was not written"
     assert duplicates <= not_durable + unanswered

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import binary
+from conftest import binary, tell
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "backtest"
 
@@ -19,15 +19,14 @@ def backtest(*args, expected=0):
     return done.stdout if expected == 0 else done.stderr
 
 
-def test_a_day_gives_a_table_a_plot_and_a_better_policy(tmp_path, capsys):
+def test_a_day_gives_a_table_a_plot_and_a_better_policy(tmp_path):
     plot = tmp_path / "day.svg"
     table = backtest("--scenario", EXAMPLE / "scenario.toml", "--suggest", "--svg", plot)
     assert "eager steps thrashes: it changed direction" in table
     assert "Suggested, of 48 tried" in table
     assert ElementTree.parse(plot).getroot().tag.endswith("svg")
     assert [path.name for path in tmp_path.iterdir()] == ["day.svg"]
-    with capsys.disabled():
-        print("\n" + table.split("\n[")[0])
+    tell(table.split("\n[")[0])
 
 
 def test_the_suggestion_is_better_when_it_is_replayed_as_a_policy(tmp_path):

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from conftest import Local, Process, binary, free_port, static_credentials, wait_until
+from conftest import Local, Process, binary, free_port, static_credentials, tell, wait_until
 
 RATE = 60
 GROUP, SIGNAL, TARGET = "web", "load_per_instance", 50.0
@@ -117,7 +117,7 @@ def settled(local, agent, least):
     return group["desired"] >= least and group["desired"] == group["in_service"] and group
 
 
-def test_a_group_follows_the_agents_signal_and_stays_as_it_is_while_that_is_withheld(loop, tmp_path, capsys):
+def test_a_group_follows_the_agents_signal_and_stays_as_it_is_while_that_is_withheld(loop, tmp_path):
     local, agent, application, ready = loop
     began, line = time.monotonic(), []
 
@@ -173,9 +173,8 @@ def test_a_group_follows_the_agents_signal_and_stays_as_it_is_while_that_is_with
     assert ElementTree.parse(plot).getroot().tag.endswith("svg")
     assert {one["storage_resolution"] for one in local.signals()} == {1}
     table = replayed(local, tmp_path)
-    with capsys.disabled():
-        print("\n" + "\n".join(line) + f"\nthrash: {local.group()['thrash']}; plot: {plot}")
-        print("The record of this, replayed by the collector:\n" + table)
+    tell("\n".join(line) + f"\nthrash: {local.group()['thrash']}; plot: {plot}")
+    tell("The record of this, replayed by the collector:\n" + table)
 
 
 def replayed(local, directory):

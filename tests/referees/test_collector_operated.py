@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from conftest import ACCOUNT, REGION, Local, Process, binary, clean_environment, client, free_port, static_credentials, wait_until
+from conftest import ACCOUNT, NEEDS_ROOT, REGION, Local, Process, binary, clean_environment, client, free_port, static_credentials, wait_until
 from test_doctor import Answers, all_rights_are_told, judged
 
 PLANTED = "pl4nted-Secret-0123456789"
@@ -89,7 +89,7 @@ def test_a_running_collector_tells_how_it_is_and_who_does_not_run_is_told_apart(
     assert "is \"off\"" in scene.ask("status").stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason=NEEDS_ROOT)
 def test_who_is_neither_root_nor_in_the_group_may_not_ask(scene):
     running = scene.start()
     for parent in [scene.directory, *scene.directory.parents][:3]:

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ACCOUNT, REGION, ROOT, Local, Process, binary, clean_environment, static_credentials, wait_until
+from conftest import ACCOUNT, REGION, ROOT, Local, Process, binary, clean_environment, static_credentials, tell, wait_until
 
 KILLS = 6
 # What is printed in each mail: id, revision, severity.
@@ -79,7 +79,7 @@ def scene(tmp_path):
 def test_each_step_of_an_incident_is_told_once_through_kills_and_cost_is_paid_once(scene):
     local, start, directory = scene
     seed = int(os.environ.get("PLIMSOLL_SEED", random.randrange(1 << 32)))
-    print(f"PLIMSOLL_SEED={seed}")
+    tell(f"PLIMSOLL_SEED={seed}")
     chance = random.Random(seed)
 
     collector = start()

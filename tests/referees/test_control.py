@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from conftest import binary, static_credentials, wait_until
+from conftest import NEEDS_ROOT, binary, static_credentials, wait_until
 from test_agent_loses_nothing import agent, configuration, received
 
 NOBODY = 65534
@@ -165,7 +165,7 @@ url = "http://127.0.0.1:9/metrics?key={KEY}"
     running.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="takes root and setpriv")
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason=f"{NEEDS_ROOT} and setpriv")
 def test_another_user_is_refused_even_where_the_mode_of_the_socket_lets_him_in(local, tmp_path):
     running, config, _, at = running_agent(tmp_path, local)
     program = shutil.copy(binary("plimsoll-agent"), tmp_path / "asker")

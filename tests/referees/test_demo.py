@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ACCOUNT, ROOT, Process, clean_environment, static_credentials, wait_until
+from conftest import ACCOUNT, ROOT, Process, clean_environment, static_credentials, tell, wait_until
 
 CHROMIUM = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -32,7 +32,7 @@ def aws(url, *arguments):
     return json.loads(call(url, *arguments))
 
 
-# What is printed when something is seen for the first time. When that was is printed here and
+# What is printed when something is seen for the first time. When that was is told here and
 # judged by nobody: these machines are noisy.
 MILESTONES = [
     "page up at",
@@ -47,7 +47,7 @@ def tell_milestones(text):
     for words in MILESTONES:
         found = re.search(rf"([\d.]+) s  {words}", text)
         assert found, f"the demo never said: {words}"
-        print(f"{words}: {found.group(1)} s after the start")
+        tell(f"{words}: {found.group(1)} s after the start")
 
 
 def test_headless_demo_ends_by_itself_with_counts_that_are_not_zero(tmp_path):

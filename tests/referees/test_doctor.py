@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from conftest import Process, binary, clean_environment, free_port, static_credentials, wait_until
+from conftest import NEEDS_ROOT, Process, binary, clean_environment, free_port, static_credentials, tell, wait_until
 
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason=NEEDS_ROOT)
 
 
 class Answers:
@@ -84,11 +84,11 @@ def doctor(local, tmp_path):
 
 
 def judged(findings, check, verdict, found, remedy):
-    """The one finding of this check with this verdict that says so; printed, since it is what a user reads."""
+    """The one finding of this check with this verdict that says so; told, since it is what a user reads."""
     hits = [one for one in findings if one["check"] == check and one["verdict"] == verdict and found in one["found"]]
     assert hits, (check, verdict, found, findings)
     assert remedy in (hits[0]["remedy"] or ""), hits
-    print(f"{verdict}: {check}: {hits[0]['found']} -> {hits[0]['remedy']}")
+    tell(f"{verdict}: {check}: {hits[0]['found']} -> {hits[0]['remedy']}")
 
 
 def all_rights_are_told(program, config, findings):
@@ -99,7 +99,7 @@ def all_rights_are_told(program, config, findings):
     actions = {action for one in actions for action in ([one] if isinstance(one, str) else one)}
     told = [one["found"] for one in findings if one["check"] == "rights"]
     for line in told:
-        print(line)
+        tell(line)
         assert line.startswith(("tried: ", "used already: ", "not tried, because "))
     listed = [action for line in told for action in line.rpartition(": ")[2].split(", ")]
     assert sorted(listed) == sorted(actions), findings

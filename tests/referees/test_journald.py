@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from conftest import static_credentials, wait_until
+from conftest import static_credentials, tell, wait_until
 from debian import NEWER, URL, debian, debs, machine, needs_root  # noqa: F401
 
 pytestmark = needs_root
@@ -96,14 +96,13 @@ class Journal:
         self.machine.run("journalctl", "--rotate", "--vacuum-size=1K")
 
 
-def test_journal_entries_arrive_once_across_restart_rotation_and_vacuum(machine, debs, capsys):
+def test_journal_entries_arrive_once_across_restart_rotation_and_vacuum(machine, debs):
     journal = Journal(machine, debs["agent", NEWER])
     expected_once(journal)
     killed(journal)
     vacuumed(journal)
     said = journal.said()
-    with capsys.disabled():
-        print(f"\n  {journal.written} entries; {sum(journal.received().values())} arrived")
+    tell(f"{journal.written} entries; {sum(journal.received().values())} arrived")
     assert "cannot be read" not in said, said
 
 

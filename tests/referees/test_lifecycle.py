@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import Local, Process, binary, clean_environment, wait_until
+from conftest import NEEDS_ROOT, Local, Process, binary, clean_environment, tell, wait_until
 
 CLONE_NEWNET = 0x40000000
 ADDRESS = "169.254.169.254"
@@ -22,7 +22,7 @@ LINES = 50_000
 # The services that take nothing before the notice.
 CUT_OFF = ["logs", "monitoring"]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=f"a network namespace {NEEDS_ROOT}")
 
 
 def run(*arguments):
@@ -154,12 +154,11 @@ class Instance:
         return lines[-1] if lines else ""
 
 
-def check_all_was_handed_over(instance, capsys, notice):
+def check_all_was_handed_over(instance, notice):
     wait_until(instance.is_let_go, 60, "the completion of the hook")
     took = time.time() - instance.announced
     wait_until(instance.time_line, 10, "the time line")
-    with capsys.disabled():
-        print(f"\n{notice}: let go after {took:.1f} s; {instance.time_line().split('leaving: ')[-1]}")
+    tell(f"{notice}: let go after {took:.1f} s; {instance.time_line().split('leaving: ')[-1]}")
     # Read at the moment at which the group lets the instance go: nothing may come later.
     assert set(instance.messages("/app")) >= {f"line {number}" for number in range(LINES)}
     told = instance.seconds()
@@ -183,12 +182,12 @@ def check_all_was_handed_over(instance, capsys, notice):
         ("rebalance", {"rebalance": True}, 'rebalance = "drain"'),
     ],
 )
-def test_an_instance_that_is_taken_away_hands_over_everything(instance, capsys, notice, steer, lifecycle):
+def test_an_instance_that_is_taken_away_hands_over_everything(instance, notice, steer, lifecycle):
     instance.log.write_text("")
     instance.start(lifecycle)
     instance.gather()
     instance.announce(steer)
-    check_all_was_handed_over(instance, capsys, notice)
+    check_all_was_handed_over(instance, notice)
 
 
 def test_a_hook_that_is_over_and_a_command_that_hangs_cost_nothing(instance):

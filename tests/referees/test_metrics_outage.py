@@ -4,16 +4,15 @@ import subprocess
 import sys
 import time
 
-from conftest import BINARIES, ROOT, Process, binary, static_credentials, wait_until
+from conftest import BINARIES, ROOT, Process, binary, static_credentials, tell, wait_until
 
 
-def test_every_interval_of_an_outage_is_there_once_with_its_own_time_through_a_kill(capsys):
+def test_every_interval_of_an_outage_is_there_once_with_its_own_time_through_a_kill():
     command = [sys.executable, ROOT / "tests" / "torture" / "outage", "--binaries", BINARIES.resolve()]
     run = subprocess.run(
         [*map(str, command), "--minutes", "0.7", "--interval", "2"], capture_output=True, text=True, timeout=400
     )
-    with capsys.disabled():
-        print(run.stdout)
+    tell(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

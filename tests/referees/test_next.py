@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from conftest import ROOT, wait_until
+from conftest import ROOT, tell, wait_until
 from debian import NEWER, OLDER, URL, build, configured, debian, debs, machine, needs_root, run  # noqa: F401
 from test_service import drop_in, line, writing
 
@@ -100,7 +100,7 @@ def test_a_good_candidate_is_promoted_in_mid_stream_and_the_promotion_can_be_und
         assert second.returncode == 2 and "a candidate is on probation" in second.stdout, second.stdout
         report = machine.run("systemd-analyze", "security", "--no-pager", "plimsoll-agent-next")
         exposure = re.search(r"exposure level for .*: ([\d.]+)", report).group(1)
-        print(f"\nplimsoll-agent-next.service: exposure {exposure}")
+        tell(f"plimsoll-agent-next.service: exposure {exposure}")
         assert float(exposure) <= 2.0, report
         # A machine that boots now starts the stable one: the candidate's unit is gone with the boot.
         assert machine.show("FragmentPath", "plimsoll-agent-next").startswith("/run/")

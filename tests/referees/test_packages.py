@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, tell
 from debian import NEWER, OLDER, SERVICES, build, debian, debs, run, tried, unpacked  # noqa: F401
 
 SYSTEMD = ROOT / "packaging" / "systemd"
@@ -41,8 +41,8 @@ def test_a_package_asks_for_the_glibc_that_its_binary_needs_and_tells_what_it_is
     for component in foreign:
         assert f"\n{component['name']} {component['version']}: " in licences, component
     size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
-    print(f"\nplimsoll-{service} (debug): GLIBC {'.'.join(map(str, highest))}, deb "
-          f"{debs[service, NEWER].stat().st_size / 1e6:.1f} MB, installed {size / 1e6:.1f} MB, {len(foreign)} packages")
+    tell(f"plimsoll-{service} (debug): GLIBC {'.'.join(map(str, highest))}, deb "
+         f"{debs[service, NEWER].stat().st_size / 1e6:.1f} MB, installed {size / 1e6:.1f} MB, {len(foreign)} packages")
 
 
 def test_the_packages_install_and_leave_cleanly(debian, debs, tmp_path):
@@ -99,7 +99,7 @@ def test_the_unit_is_valid_and_scores_two_at_most(service):
     unit = SYSTEMD / f"plimsoll-{service}.service"
     report = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
     exposure = float(re.search(r"exposure level for .*: ([\d.]+)", report).group(1))
-    print(f"\nplimsoll-{service}.service: exposure {exposure}")
+    tell(f"plimsoll-{service}.service: exposure {exposure}")
     assert exposure <= 2.0, report
 
 
@@ -125,5 +125,5 @@ def test_the_released_agent_is_small(tmp_path):
     package = pathlib.Path(run(script, "agent", binary, tmp_path, DEB_LEVEL="9").strip().splitlines()[-1])
     run("dpkg-deb", "-x", package, tmp_path / "root")
     installed = sum(file.stat().st_size for file in (tmp_path / "root").rglob("*") if file.is_file())
-    print(f"\nagent: deb {package.stat().st_size / 1e6:.2f} MB, installed {installed / 1e6:.2f} MB")
+    tell(f"agent: deb {package.stat().st_size / 1e6:.2f} MB, installed {installed / 1e6:.2f} MB")
     assert package.stat().st_size <= 6_000_000 and installed <= 12_000_000

@@ -7,13 +7,15 @@ import time
 
 import pytest
 
-from conftest import ROOT, wait_until
+from conftest import ROOT, tell, wait_until
 from debian import JOURNAL, NEWER, OLDER, URL, configured, debian, debs, machine, needs_root, rpms  # noqa: F401
 
 pytestmark = needs_root
 DROP_INS = ROOT / "packaging" / "systemd" / "drop-ins"
 CATALOG = ROOT / "packaging" / "catalog" / "plimsoll-agent.catalog"
 CONFIGURATION = "/etc/plimsoll/agent.toml"
+# Seconds from the installation to the first delivered line, and seconds in which an upgrade reads nothing, at most.
+INSTALLATION, GAP = 5, 1
 
 
 @pytest.fixture(params=["deb", "rpm"])
@@ -32,6 +34,17 @@ def line(machine, text, file="one"):
     path.parent.mkdir(exist_ok=True)
     with open(path, "a", encoding="ascii") as log:
         log.write(text + "\n")
+
+
+def take_shipped_drop_in(machine, name, unit="plimsoll-agent"):
+    """The command of docs/installing.md."""
+    machine.run("install", "-D", "-m644", "-t", f"/etc/systemd/system/{unit}.service.d",
+                f"/usr/share/plimsoll-agent/drop-ins/{name}.conf")
+    machine.run("systemctl", "daemon-reload")
+
+
+def told_seconds(all_):
+    return ", ".join(f"{one:.2f} s" for one in all_)
 
 
 def running(machine, debs, *sections):
@@ -68,13 +81,18 @@ def test_an_installed_agent_waits_for_its_configuration_and_then_delivers_files_
 
 
 def test_a_configured_machine_delivers_soon_after_the_installation(machine, debs):
-    line(machine, "first")
     machine.write(CONFIGURATION, configured())
-    package = machine.bring(debs["agent", NEWER])
-    began = time.monotonic()
-    machine.run("dpkg", "-i", package)
-    machine.wait_for_event("/app", "first")
-    print(f"\nfrom dpkg -i to the first delivered line: {time.monotonic() - began:.1f} s (debug build)")
+    package, took = machine.bring(debs["agent", NEWER]), []
+    # The best of three counts: what else this host does is not the agent's. A purge takes the positions.
+    for turn in ("first", "second", "third"):
+        line(machine, turn)
+        began = time.monotonic()
+        machine.run("dpkg", "-i", package)
+        machine.wait_for_event("/app", turn)
+        took.append(time.monotonic() - began)
+        machine.run("dpkg", "--purge", "plimsoll-agent")
+    tell(f"from dpkg -i to the first delivered line: {told_seconds(took)} (debug build)")
+    assert min(took) < INSTALLATION
 
 
 def test_an_agent_that_hangs_is_killed_by_the_watchdog_and_goes_on(machine, debs):
@@ -142,22 +160,25 @@ def test_an_upgrade_and_a_downgrade_in_mid_stream_lose_and_double_nothing(machin
     machine.write(CONFIGURATION, configured())
     machine.install(packages["agent", OLDER])
     machine.wait_for_event("/app", "first")
+    gaps = []
     with writing(machine) as written:
-        for version in (NEWER, OLDER):
+        for version in (NEWER, OLDER, NEWER):
             before, count = machine.show("MainPID"), written[0]
             machine.install(packages["agent", version])
             assert machine.version() == version
             assert machine.is_active() and machine.show("MainPID") != before, "restarted, because it ran"
-            print(f"\nto {version}: nothing read for {between_processes(machine):.3f} s with "
-                  f"{written[0] - count} lines written meanwhile")
-            line(machine, f"on {version}")
-            machine.wait_for_event("/app", f"on {version}")
+            gaps.append(between_processes(machine))
+            tell(f"to {version}: nothing read for {gaps[-1]:.3f} s; {written[0] - count} lines written during dpkg or rpm")
+            line(machine, f"on {version}, change {len(gaps)}")
+            machine.wait_for_event("/app", f"on {version}, change {len(gaps)}")
     line(machine, "last")
     machine.wait_for_event("/app", "last")
     events = machine.events("/app")
     lines = [event for event in events if event.startswith("line ")]
     assert lines == [f"line {number:06}" for number in range(written[0])], "each once and in order"
     assert written[0] > 500
+    # The best of three, as above.
+    assert min(gaps) < GAP, told_seconds(gaps)
 
 
 def test_an_upgrade_starts_nothing_that_did_not_run(machine, packages):
@@ -261,12 +282,75 @@ def test_logs_of_others_are_read_by_group_and_all_of_them_with_a_drop_in(machine
     machine.wait_for_event("/app", "of adm")
     wait_until(lambda: "/var/log/app/root.log" in machine.journal(), 20, "the warning")
     assert "of root" not in machine.events("/app")
-    # The command of docs/installing.md.
-    machine.run("install", "-D", "-m644", "-t", "/etc/systemd/system/plimsoll-agent.service.d",
-                "/usr/share/plimsoll-agent/drop-ins/read-all-logs.conf")
-    machine.run("systemctl", "daemon-reload")
+    take_shipped_drop_in(machine, "read-all-logs")
     machine.run("systemctl", "restart", "plimsoll-agent")
     machine.wait_for_event("/app", "of root")
+
+
+def test_descriptors_and_traffic_of_processes_of_others_are_measured_with_a_drop_in(machine, debs):
+    with_a_drop_in = {"procstat_num_fds", "procstat_read_count"}
+    running(machine, debs, """[metrics]
+interval = "1s"
+scrapers = []
+[[metrics.procstat]]
+exe = "dbus-daemon"
+measurements = ["num_fds", "read_count", "cpu_time"]
+""")
+    # What everybody may read, and like `read_count` is there after two looks.
+    wait_until(lambda: "procstat_cpu_time" in machine.metrics(), 20, "a measurement")
+    assert not with_a_drop_in & machine.metrics()
+    take_shipped_drop_in(machine, "all-processes")
+    machine.run("systemctl", "restart", "plimsoll-agent")
+    wait_until(lambda: with_a_drop_in <= machine.metrics(), 20, "descriptors and traffic of another user's process")
+
+
+# Bit of CAP_SYS_ADMIN (linux/capability.h).
+CAP_SYS_ADMIN = 21
+
+
+def test_devices_are_seen_and_asked_with_a_drop_in(machine, debs):
+    machine.install(debs["agent", NEWER])
+    unit = hardened((ROOT / "packaging/systemd/plimsoll-agent.service").read_text(), "/opt/probe.sh")
+    may_ask = f"held=$(sed -n 's/^CapEff:\\t//p' /proc/self/status); test $((0x$held >> {CAP_SYS_ADMIN} & 1)) = 1"
+    for what in (FORBIDDEN["see a device"], may_ask):
+        assert not sandboxed(machine, "probe", unit, what), f"not without the drop-in: {what}"
+    take_shipped_drop_in(machine, "devices", "probe")
+    for what in (FORBIDDEN["see a device"], may_ask):
+        assert sandboxed(machine, "probe", unit, what), f"with the drop-in: {what}"
+    # No container has an NVMe volume or a GPU: which devices may be opened is what systemd has read.
+    assert machine.show("DevicePolicy", "probe") == "closed"
+    allowed = set(machine.show("DeviceAllow", "probe").splitlines())
+    assert allowed == {
+        "block-nvme r", "char-nvme r", "block-blkext r", "char-nvidia rw", "char-nvidia-frontend rw",
+        "char-nvidia-uvm rw", "char-nvidiactl rw",
+    }
+    # Nothing else is taken back.
+    assert not sandboxed(machine, "probe", unit, FORBIDDEN["make a namespace"])
+
+
+# What each service may take of its host, as systemd tells it: bytes, and numbers.
+LIMITS = {
+    "agent": {
+        "MemoryHigh": 96 << 20, "MemoryMax": 128 << 20, "TasksMax": 64, "CPUWeight": 50, "IOWeight": 50,
+        "OOMScoreAdjust": 500, "LimitNOFILE": 16384,
+    },
+    "collector": {
+        "MemoryHigh": 384 << 20, "MemoryMax": 512 << 20, "TasksMax": 64, "CPUWeight": 50, "IOWeight": 50,
+        "OOMScoreAdjust": 300, "LimitNOFILE": 4096,
+    },
+}
+
+
+def test_the_host_comes_before_either_service(machine, debs):
+    running(machine, debs)
+    machine.install(debs["collector", NEWER])
+    for service, limits in LIMITS.items():
+        found = {name: machine.show(name, f"plimsoll-{service}") for name in limits}
+        assert found == {name: str(limit) for name, limit in limits.items()}, service
+    process = machine.show("MainPID")
+    # What the kernel was told.
+    assert machine.run("cat", f"/proc/{process}/oom_score_adj").strip() == "500"
+    assert re.search(r"Max open files +16384 +16384 ", machine.run("cat", f"/proc/{process}/limits"))
 
 
 def test_the_doctor_looks_with_the_rights_of_the_service(machine, debs):
@@ -301,6 +385,17 @@ FORBIDDEN = {
 }
 
 
+def started(script):
+    """The keys by which a script is run once."""
+    return f"ExecStart={script}\nType=oneshot\nRestart=no\nWatchdogSec=0\n"
+
+
+def hardened(shipped, script):
+    """A shipped unit that runs a script instead of its program."""
+    kept = re.sub(r"(?m)^(ExecStart|Type|Restart|WatchdogSec|Condition\w+)=.*\n", "", shipped)
+    return kept.replace("[Service]\n", f"[Service]\n{started(script)}")
+
+
 def sandboxed(machine, name, unit, command):
     """Runs a command under the keys of a unit; gives whether it succeeded."""
     machine.write(f"/etc/systemd/system/{name}.service", unit)
@@ -319,14 +414,12 @@ def test_the_sandbox_forbids_what_the_user_alone_may(machine, debs, service):
     user = re.search("User=(.*)", shipped).group(1)
     for number, (what, command) in enumerate(FORBIDDEN.items()):
         name = f"probe{number}"
-        start = f"ExecStart=/opt/{name}.sh\nType=oneshot\nRestart=no\nWatchdogSec=0\n"
-        hardened = re.sub(r"(?m)^(ExecStart|Type|Restart|WatchdogSec|Condition\w+)=.*\n", "", shipped)
-        hardened = hardened.replace("[Service]\n", f"[Service]\n{start}")
-        control = f"[Service]\n{start}User={user}\nGroup={user}\nStateDirectory={state}\n"
+        unit = hardened(shipped, f"/opt/{name}.sh")
+        control = f"[Service]\n{started(f'/opt/{name}.sh')}User={user}\nGroup={user}\nStateDirectory={state}\n"
         command = command.replace("@STATE@", state)
         assert sandboxed(machine, name, control, command), f"without the sandbox it may {what}"
-        assert not sandboxed(machine, name, hardened, command), f"it may not {what}"
-        assert sandboxed(machine, name, hardened, "true"), "the sandbox itself starts"
+        assert not sandboxed(machine, name, unit, command), f"it may not {what}"
+        assert sandboxed(machine, name, unit, "true"), "the sandbox itself starts"
 
 
 def test_the_doctor_looks_with_the_variables_of_the_service_and_not_with_those_of_root(machine, debs):
@@ -364,9 +457,7 @@ def test_without_the_keys_that_systemd_219_does_not_know_the_agent_delivers(mach
     unit.write_text(old)
     machine.run("systemctl", "daemon-reload")
     assert machine.tried("systemctl", "restart", "plimsoll-agent").returncode != 0, "the trap is real"
-    machine.run("install", "-D", "-m644", "-t", "/etc/systemd/system/plimsoll-agent.service.d",
-                "/usr/share/plimsoll-agent/drop-ins/before-systemd-239.conf")
-    machine.run("systemctl", "daemon-reload")
+    take_shipped_drop_in(machine, "before-systemd-239")
     machine.run("systemctl", "restart", "plimsoll-agent")
     line(machine, "second")
     machine.wait_for_event("/app", "second")

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from conftest import Process, binary, client, static_credentials, wait_until
+from conftest import Process, binary, client, static_credentials, tell, wait_until
 
 FAULTS = {
     "throttled": (400, "ThrottlingException"),
@@ -133,7 +133,7 @@ def test_a_changed_parameter_is_followed_and_a_broken_one_is_refused_once(moto, 
 
     for fault, one in failing.items():
         count = wait_until(lambda: one.status()["problems"].get("config_check_failed"), 60, f"the count of {fault}")
-        print(f"\n{fault}: {count} looks have failed")
+        tell(f"{fault}: {count} looks have failed")
         text = one.process.text()
         assert text.count("whether the configuration has changed is not known") == 1, text
         told = one.status()

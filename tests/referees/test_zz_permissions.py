@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import subprocess
 
@@ -62,8 +63,12 @@ def seen(program):
 
 
 def whole_run():
+    """Skips the test where few stand-ins were asked; ./test says that all are, so that there it is a failure."""
     if Calls.servers < WHOLE_RUN:
-        pytest.skip(f"only {Calls.servers} stand-ins were asked; the whole run has more")
+        few = f"only {Calls.servers} stand-ins told what they were called for, {len(Calls.silent)} did not"
+        if os.environ.get("PLIMSOLL_WHOLE_RUN"):
+            pytest.fail(few)
+        pytest.skip(f"{few}; the whole run has more")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

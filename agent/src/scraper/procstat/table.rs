@@ -132,8 +132,8 @@ impl Table {
         }
         if let Some((count, example)) = pass.denied.take() {
             let why = format!(
-                "{example} of another user may not be read, which takes CAP_SYS_PTRACE; what it \
-                 says is left out"
+                "{example} of another user may not be read, which takes CAP_SYS_PTRACE \
+                 and CAP_DAC_READ_SEARCH; what it says is left out"
             );
             look.trouble("procstat_denied", count, why);
         }
