@@ -143,7 +143,7 @@ mod tests {
 
     fn detectors() -> Detectors {
         Detectors {
-            rules: RuleSet::built_in().unwrap(),
+            rules: RuleSet::few(),
             ..Detectors::default()
         }
     }

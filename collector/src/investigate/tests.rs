@@ -10,7 +10,7 @@ use std::io::Write;
 
 fn detectors() -> Detectors {
     Detectors {
-        rules: RuleSet::built_in().unwrap(),
+        rules: RuleSet::few(),
         ..Detectors::default()
     }
 }

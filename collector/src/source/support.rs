@@ -35,7 +35,7 @@ pub(crate) fn mining(updated: &str) -> Value {
 /// The detectors with the rules that are built in.
 pub(crate) fn detectors() -> Detectors {
     Detectors {
-        rules: RuleSet::built_in().unwrap(),
+        rules: RuleSet::few(),
         ..Detectors::default()
     }
 }
