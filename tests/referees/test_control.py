@@ -76,7 +76,7 @@ def test_the_status_of_a_running_agent_is_told_to_people_and_to_programs(local, 
                      .replace("[agent]\n", f'[agent]\ncontrol_socket = "{at}"\n'))
     second = agent(tmp_path, other)
     wait_until(lambda: "another process answers at" in second.text(), 20, "the second agent's word")
-    assert "agent.control_socket" in second.text()
+    assert "give each its own control_socket" in second.text()
     assert second.stop() == 0
     assert status(config)["pid"] == running.child.pid
 
