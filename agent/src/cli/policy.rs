@@ -35,7 +35,15 @@ pub(super) struct PolicyArgs {
 
 /// Prints it.
 pub(super) fn run(args: &PolicyArgs) -> Result<(), String> {
-    let needs = if args.all || !(args.config.is_given() || args.config.path().exists()) {
+    let is_there = args.config.is_given() || args.config.path().exists();
+    if !is_there && !args.all {
+        let path = args.config.path();
+        complain(&format!(
+            "note: there is no {}, so these are all rights that the agent can need\n",
+            path.display()
+        ));
+    }
+    let needs = if args.all || !is_there {
         Needs::all()
     } else {
         Needs::of(&configuration(&args.config)?)

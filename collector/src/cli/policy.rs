@@ -49,6 +49,11 @@ pub(super) fn run(args: &PolicyArgs) -> Result<(), String> {
         .config
         .as_deref()
         .or_else(|| usual.exists().then_some(usual));
+    if path.is_none() && !args.all {
+        complain(&format!(
+            "note: there is no {DEFAULT_PATH}, so these are all rights that the collector can need\n"
+        ));
+    }
     let needs = match path.filter(|_| !args.all) {
         None => Needs::all(),
         Some(path) => {
