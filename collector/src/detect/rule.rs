@@ -164,6 +164,18 @@ impl Rule {
             .find(|event| self.holds(*event))
     }
 
+    /// This rule with one of its selections always or never holding, for tests of its tests.
+    #[cfg(test)]
+    pub(super) fn with_selection(&self, number: usize, holds: bool) -> Self {
+        let mut mutant = self.clone();
+        mutant.selections[number] = if holds {
+            Selection::All(Vec::new())
+        } else {
+            Selection::Any(Vec::new())
+        };
+        mutant
+    }
+
     fn holds(&self, event: Event<'_>) -> bool {
         self.condition.holds(&mut |number| {
             self.selections

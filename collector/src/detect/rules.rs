@@ -236,6 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn no_selection_of_a_built_in_rule_can_be_turned_off_or_on_without_a_test_that_fails() {
+        let rules = RuleSet::built_in().unwrap();
+        let mut unproved = Vec::new();
+        for rule in rules.rules() {
+            for number in 0..rule.selections.len() {
+                for holds in [false, true] {
+                    let mutant = RuleSet(vec![rule.with_selection(number, holds)]);
+                    if mutant.failed_tests().is_empty() {
+                        unproved.push(format!("{} selection {number} always {holds}", rule.file));
+                    }
+                }
+            }
+        }
+        assert_eq!(unproved, [""; 0]);
+    }
+
+    #[test]
     fn the_list_of_built_in_rules_is_the_directory() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
         let mut files = Vec::new();
