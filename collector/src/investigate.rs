@@ -1,8 +1,8 @@
 //! What the rules say of events that lie in files: for an investigation, without AWS and without a
 //! state that stays.
 //!
-//! The files go through the same steps as in a running collector (read, deduplicate, detect,
-//! correlate), over a state in memory; nothing is told to anybody. What cannot be read is counted by
+//! The files go through the same steps as in a running collector (read, deduplicate, detect, and at
+//! the end correlate), over a state in memory; nothing is told to anybody. What cannot be read is counted by
 //! reason, and the rest goes on.
 
 mod archive;
@@ -16,17 +16,14 @@ use std::sync::Arc;
 use plimsoll_core::clock::{Clock, SystemClock};
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::config::NotifyConfig;
 use crate::detect::Detectors;
 use crate::finding::{Entity, Finding};
-use crate::pipeline::{Decisions, handle};
+use crate::intake::take_in;
+use crate::pipeline::absorb;
 use crate::source::directory::{Format, files, read_bytes};
 use crate::source::unpack::TEXT_BYTES_MAX;
 use crate::source::{Gather, Problem, Reason, Unit, pipeline};
 use crate::state::{State, StateError, Tx};
-
-/// An incident stays open however long the files' events are ago.
-const QUIET_PERIOD: std::time::Duration = std::time::Duration::MAX;
 
 /// Why an investigation could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -92,11 +89,7 @@ pub async fn investigate(
 ) -> Result<Report, InvestigateError> {
     let desk = Desk {
         state: Arc::new(State::open_in_memory()?),
-        decisions: Arc::new(Decisions {
-            detectors,
-            notify: NotifyConfig::default(),
-            quiet_period: QUIET_PERIOD,
-        }),
+        detectors: Arc::new(detectors),
     };
     let mut report = Report::default();
     let mut all = Vec::new();
@@ -120,7 +113,7 @@ pub async fn investigate(
 /// Where files are looked at one after the other.
 struct Desk {
     state: Arc<State>,
-    decisions: Arc<Decisions>,
+    detectors: Arc<Detectors>,
 }
 
 impl Desk {
@@ -195,10 +188,10 @@ impl Desk {
         for problem in &unit.problems {
             report.problem(problem);
         }
-        let (decisions, now) = (Arc::clone(&self.decisions), SystemClock.now());
+        let (detectors, now) = (Arc::clone(&self.detectors), SystemClock.now());
         let taken = self
             .state
-            .run(move |tx| handle(tx, &unit, &decisions, now).map(|done| done.taken))
+            .run(move |tx| take_in(tx, &unit, &detectors, now))
             .await?;
         file.events += taken.read.values().sum::<u64>();
         file.findings
@@ -209,13 +202,17 @@ impl Desk {
         Ok(())
     }
 
-    /// Looks up whose each finding is, now that all are known.
+    /// Makes incidents of the findings, now that all are known, and looks up whose each is.
     async fn incidents(&self, report: &mut Report) -> Result<(), InvestigateError> {
         let found = report.files.iter().flat_map(|file| &file.findings);
-        let ids: Vec<String> = found.map(|found| found.finding.id.clone()).collect();
+        let findings: Vec<Finding> = found.map(|found| found.finding.clone()).collect();
+        let now = SystemClock.now();
         let owners = self
             .state
-            .run(move |tx: &Tx<'_>| tx.owners(ids.iter().map(String::as_str)))
+            .run(move |tx: &Tx<'_>| {
+                absorb(tx, &findings, now)?;
+                tx.owners(findings.iter().map(|finding| finding.id.as_str()))
+            })
             .await?;
         for found in report.files.iter_mut().flat_map(|file| &mut file.findings) {
             found.incident = owners.get(&found.finding.id).cloned();

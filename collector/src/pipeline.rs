@@ -5,6 +5,8 @@
 
 mod absorb;
 
+pub(crate) use absorb::absorb;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,9 +50,8 @@ pub struct Decisions {
 
 /// What one unit came to.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// What was taken in.
-    pub(crate) taken: TakenIn,
+struct Done {
+    taken: TakenIn,
     incidents: Vec<Incident>,
     posted: u64,
     cost: Option<Cost>,
@@ -170,17 +171,14 @@ impl Pipeline {
 }
 
 /// Everything that one unit comes to, in one transaction.
-///
-/// # Errors
-/// SQLite's.
-pub(crate) fn handle(
+fn handle(
     tx: &Tx<'_>,
     unit: &Unit,
     decisions: &Decisions,
     now: UnixMillis,
 ) -> Result<Done, StateError> {
     let taken = take_in(tx, unit, &decisions.detectors, now)?;
-    let incidents = absorb::absorb(tx, &taken.findings, now)?;
+    let incidents = absorb(tx, &taken.findings, now)?;
     let mut posted = 0;
     for incident in &incidents {
         if matches!(incident.status, Status::Merged { .. }) {

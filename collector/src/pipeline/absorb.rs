@@ -17,7 +17,7 @@ use crate::state::{CORRELATED_MAX, StateError, Tx};
 ///
 /// # Errors
 /// SQLite's.
-pub(super) fn absorb(
+pub(crate) fn absorb(
     tx: &Tx<'_>,
     changed: &[Finding],
     now: UnixMillis,

@@ -43,7 +43,7 @@ fn take(state: &State, findings: &[Finding]) -> Vec<Incident> {
         for finding in findings {
             tx.store_finding(finding)?;
         }
-        absorb::absorb(tx, findings, START)
+        absorb(tx, findings, START)
     });
     done.unwrap()
 }
