@@ -10,13 +10,12 @@ mod tests;
 use plimsoll_aws::policy::{Place, Policy};
 use plimsoll_aws::{Call, beside};
 
+use crate::config::stored;
 use crate::config::{Config, LogsTemplate, MetricsConfig, Placeholder, Template};
 use crate::derive::Refiner;
 
 /// The dimension that names the Auto Scaling group.
 const GROUP: &str = "AutoScalingGroupName";
-/// What stands before a name that is none of a file.
-const PARAMETERS: &str = "ssm:";
 /// Parameters of fleets, and those that the amazon-cloudwatch-agent's own policy allows.
 /// Source: CloudWatch user guide, `CloudWatchAgentServerPolicy`.
 const ANY_PARAMETER: [&str; 2] = ["plimsoll/*", "AmazonCloudWatch-*"];
@@ -81,12 +80,8 @@ impl Needs {
         needs.prolongs = lifecycle.termination_hook.is_some();
         needs.completes = needs.prolongs || lifecycle.launch_hook.is_some();
         needs.group_name = names_group(config);
-        let file = config.file.as_ref().map(|path| path.display().to_string());
-        if let Some(names) = file
-            .as_deref()
-            .and_then(|file| file.strip_prefix(PARAMETERS))
-        {
-            needs.parameters = names.split(',').map(parameter).collect();
+        if let Some(Ok(names)) = config.file.as_deref().and_then(stored::names) {
+            needs.parameters = names.iter().map(|name| parameter(name)).collect();
         }
         needs.role = config.aws.role.as_ref().map(|role| role.arn.clone());
         needs
@@ -230,7 +225,6 @@ fn group_arns(place: &Place, name: &str) -> Vec<String> {
 /// The name of a parameter as an ARN has it: without the slash in front, and without a version or a
 /// label. Source: Systems Manager API reference, `GetParameter`, `Name`.
 fn parameter(name: &str) -> String {
-    let name = name.trim();
     if name.starts_with("arn:") {
         return name.to_owned();
     }
