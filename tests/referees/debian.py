@@ -114,7 +114,7 @@ class Machine:
         )
         children = pathlib.Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
         self.leader = wait_until(lambda: children.read_text().split(), 10, "the container's first process")[0]
-        wait_until(lambda: "running" in self.tried("systemctl", "is-system-running").stdout, 30, "the boot")
+        wait_until(lambda: "running" in self.tried("systemctl", "is-system-running").stdout, 90, "the boot")
         self.local = Process(
             self.enter("-n", BINARIES / "plimsoll-local", "serve", "--listen", URL.removeprefix("http://")),
             directory / "local.log", clean_environment(),
